@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netops.kubernetes
+digest = $(shell (cat $(1); $(PYTHON) -VV; echo "$(2)") | sha256sum | cut -c1-12)
+VENV := $(CACHE)/venv/dev-$(call digest,tests/requirements/dev.txt)
+IMPORTER := $(CACHE)/venv/importer-$(call digest,tests/requirements/importer.txt)
+# Ansible and Python both find a collection only below ansible_collections/NAMESPACE/NAME.
+TREE := $(CACHE)/tree/$(call digest,/dev/null,$(CURDIR))
+COLLECTION := $(TREE)/ansible_collections/netops/kubernetes
+
+export PATH := $(VENV)/bin:$(PATH)
+export PYTHONPATH := $(TREE)
+export MYPYPATH := $(TREE)
+export ANSIBLE_COLLECTIONS_PATH := $(TREE)
+
+.PHONY: help
+help: ## What can be made here
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(VENV)/ready: tests/requirements/dev.txt
+	@tests/gates/environment $(PYTHON) $(VENV) $<
+
+$(IMPORTER)/ready: tests/requirements/importer.txt
+	@tests/gates/environment $(PYTHON) $(IMPORTER) $<
+
+$(COLLECTION):
+	@mkdir -p $(@D) && ln -sfn $(CURDIR) $@
+
+.PHONY: environment
+environment: $(VENV)/ready $(COLLECTION) ## The developers' environment
+	@echo "PATH=$(VENV)/bin:\$$PATH PYTHONPATH=$(TREE) MYPYPATH=$(TREE) ANSIBLE_COLLECTIONS_PATH=$(TREE)"
+
+.PHONY: check
+check: environment ## Lint, types, unit tests: under two minutes
+	ruff check .
+	ruff format --check .
+	yamllint --strict .
+	mypy -p ansible_collections.netops.kubernetes.plugins
+	mypy tests
+	pytest -q -n 2 tests/unit
+
+.PHONY: lock
+lock: ## Pin the developers' tools anew
+	$(PYTHON) -m venv $(CACHE)/venv/uv && $(CACHE)/venv/uv/bin/pip install --quiet uv
+	for name in dev importer; do \
+	  $(CACHE)/venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+	    -o tests/requirements/$$name.txt tests/requirements/$$name.in; \
+	done

@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""The one place where our exceptions become an Ansible result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ansible.module_utils.basic import AnsibleModule
+
+
+def run(module: AnsibleModule, job: Callable[[], Mapping[str, Any]]) -> NoReturn:
+    """Run ``job`` and leave the module with its result.
+
+    :param module: the module that was just made from its argument spec.
+    :param job: takes nothing and returns the module's result, ``changed`` included.
+    """
+    try:
+        result = job()
+    except NetopsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)

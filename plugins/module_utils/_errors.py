@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What every part of the collection raises; the edge turns it into a failed task once."""
+
+from __future__ import annotations
+
+
+class NetopsError(Exception):
+    """A failure that a user can act on.
+
+    :param subject: the object that the failure is about, named so that a user finds it
+        (``node 'worker-1'``, ``ConfigMap 'kube-system/coredns'``).
+    :param seen: what was observed.
+    :param expected: what would have been right.
+    :param remedy: what to do now, as an imperative sentence without its full stop.
+    """
+
+    def __init__(self, subject: str, seen: str, expected: str = "", remedy: str = "") -> None:
+        self.subject = subject
+        self.seen = seen
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        text = f"{self.subject}: {self.seen}"
+        if self.expected:
+            text += f"; expected {self.expected}"
+        if self.remedy:
+            text += f". {self.remedy}"
+        return text if text.endswith((".", "!", "?")) else text + "."
