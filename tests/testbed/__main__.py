@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test bed's command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from . import artefacts, cluster
+from .bed import Bed, BedError
+from .build import Artefact, BuildError, Store, say
+from .cluster import ClusterOptions
+from .hostpackages import require_packages, require_root
+from .inventory import write_inventory
+from .settings import HERE, Node, cache_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m tests.testbed", description=__doc__)
+    parser.add_argument("--bed", default="default", metavar="NAME", help="which of several beds (default: %(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    build = commands.add_parser("build", help="build what is missing, without starting anything")
+    build.add_argument("names", nargs="*", help=f"cluster (the default), {', '.join(artefacts.ALL)}")
+    up = commands.add_parser("up", help="build what is missing, start the nodes, wait until they serve")
+    up.add_argument("--bare", action="store_true", help="nodes alone, without Kubernetes running on them")
+    up.add_argument("--mtu", type=int, default=1500, help="of the network between the nodes (default: %(default)s)")
+    for command in (build, up):
+        command.add_argument("--nodes", type=int, default=2, choices=range(1, 5), help="how many (default: %(default)s)")
+        command.add_argument("--kube-proxy-mode", default="iptables", choices=("iptables", "ipvs", "nftables"))
+        command.add_argument("--dual-stack", action="store_true", help="IPv6 pods and Services as well")
+    commands.add_parser("down", help="end every process of this bed and remove its network")
+    commands.add_parser("status", help="what runs")
+    commands.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
+    commands.add_parser("inventory", help="print the path of the Ansible inventory")
+    commands.add_parser("bin", help="build the programs that run on this machine, and print the folder of links to them")
+    ssh = commands.add_parser("ssh", help="a shell, or one command, on a node")
+    ssh.add_argument("node", type=node)
+    ssh.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
+    outside = commands.add_parser("outside", help="run a program of this machine inside the bed's network")
+    outside.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
+    for name, said in (
+        ("reboot", "restart a node cleanly"),
+        ("cut", "take a node's power away"),
+        ("boot", "start a node that is off"),
+        ("pause", "freeze a node"),
+        ("resume", "let a frozen node go on"),
+    ):
+        commands.add_parser(name, help=said).add_argument("node", type=node)
+    commands.add_parser("gc", help="remove artefacts that no input refers to any more")
+    return parser.parse_args(words)
+
+
+def node(name: str) -> Node:
+    """A node by its name or number."""
+    number = name.removeprefix("node")
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{name!r} is no node; expected node1, node2, …")
+    return Node(int(number))
+
+
+def options_of(asked: argparse.Namespace) -> ClusterOptions:
+    return ClusterOptions(asked.nodes, asked.kube_proxy_mode, asked.dual_stack)
+
+
+def command_build(bed: Bed, asked: argparse.Namespace) -> None:
+    known: dict[str, Artefact] = {**artefacts.ALL, "cluster": cluster.snapshot_artefact(options_of(asked))}
+    unknown = [name for name in asked.names if name not in known]
+    if unknown:
+        raise BuildError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+    prepare(bed.store, [known[name] for name in asked.names or ["cluster"]])
+
+
+def prepare(store: Store, wanted: Sequence[Artefact]) -> None:
+    """Build what is missing; say nothing when nothing is."""
+    if store.missing(wanted):
+        require_root()
+        require_packages()
+        begin = time.monotonic()
+        store.build(wanted)
+        say(f"built in {time.monotonic() - begin:.0f} s")
+
+
+def command_up(bed: Bed, asked: argparse.Namespace) -> None:
+    require_root()
+    begin = time.monotonic()
+    options = options_of(asked)
+    if asked.bare:
+        prepare(bed.store, [artefacts.disk, artefacts.kernel, artefacts.coredns])
+        begin = time.monotonic()
+        bed.create(options.nodes, asked.mtu)
+        bed.boot_all()
+    else:
+        prepare(bed.store, [cluster.snapshot_artefact(options), artefacts.disk, artefacts.kernel, artefacts.coredns])
+        begin = time.monotonic()
+        cluster.start(bed, options, asked.mtu)
+    bed.start_names(HERE / "names.Corefile")
+    inventory = write_inventory(bed)
+    say(f"up after {time.monotonic() - begin:.0f} s; inventory: {inventory}")
+
+
+def command_down(bed: Bed, _: argparse.Namespace) -> None:
+    bed.down()
+
+
+def command_status(bed: Bed, _: argparse.Namespace) -> None:
+    for name, alive in bed.alive().items():
+        print(f"{name}: {'runs' if alive else 'ended'}")
+    for name, port in bed.state["ports"].items():
+        print(f"{name}: 127.0.0.1:{port}")
+
+
+def command_kubeconfig(bed: Bed, _: argparse.Namespace) -> None:
+    print(bed.folder / "kubeconfig")
+
+
+def command_inventory(bed: Bed, _: argparse.Namespace) -> None:
+    print(bed.folder / "inventory")
+
+
+def command_bin(bed: Bed, _: argparse.Namespace) -> None:
+    wanted = [*artefacts.API_RING, artefacts.client]
+    prepare(bed.store, wanted)
+    folder = bed.store.root / "bin"
+    folder.mkdir(exist_ok=True)
+    for program in (path for artefact in wanted for path in bed.store.path(artefact).iterdir()):
+        link = folder / f".{program.name}.new"
+        link.unlink(missing_ok=True)
+        link.symlink_to(program)
+        link.rename(folder / program.name)
+    print(folder)
+
+
+def command_ssh(bed: Bed, asked: argparse.Namespace) -> None:
+    terminal = ["-t"] if not asked.words else []
+    command = bed.ssh_command(asked.node, options=terminal)
+    os.execvp(command[0], [*command, *asked.words])  # noqa: S606 - ssh takes this process' place on purpose
+
+
+def command_outside(bed: Bed, asked: argparse.Namespace) -> None:
+    os.execvp("ip", ["ip", "netns", "exec", bed.netns, *asked.words])  # noqa: S606 - as above
+
+
+def command_boot(bed: Bed, asked: argparse.Namespace) -> None:
+    bed.boot(asked.node)
+    bed.wait_for_ssh(asked.node)
+
+
+def command_gc(bed: Bed, _: argparse.Namespace) -> None:
+    wanted = [*artefacts.ALL.values(), *(cluster.snapshot_artefact(options) for options in known_clusters())]
+    for name in bed.store.collect(wanted):
+        print(f"removed {name}")
+
+
+def known_clusters() -> list[ClusterOptions]:
+    """Every kind of cluster that the command line can ask for."""
+    return [
+        ClusterOptions(nodes, mode, dual)
+        for nodes in range(1, 5)
+        for mode in ("iptables", "ipvs", "nftables")
+        for dual in (False, True)
+    ]
+
+
+COMMANDS: dict[str, Callable[[Bed, argparse.Namespace], None]] = {
+    "build": command_build,
+    "up": command_up,
+    "down": command_down,
+    "status": command_status,
+    "kubeconfig": command_kubeconfig,
+    "inventory": command_inventory,
+    "bin": command_bin,
+    "ssh": command_ssh,
+    "outside": command_outside,
+    "boot": command_boot,
+    "reboot": lambda bed, asked: bed.reboot(asked.node),
+    "cut": lambda bed, asked: bed.cut(asked.node),
+    "pause": lambda bed, asked: bed.pause(asked.node),
+    "resume": lambda bed, asked: bed.resume(asked.node),
+    "gc": command_gc,
+}
+
+
+def main() -> int:
+    asked = arguments(sys.argv[1:])
+    try:
+        COMMANDS[asked.command](Bed(Store(cache_root()), asked.bed), asked)
+    except (BuildError, BedError) as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,381 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the test bed is made of, from the kernel to the disk that every node starts from."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .build import Artefact, BuildError, Step
+from .hostpackages import go_program, mirror
+from .images import Image, write_image
+from .settings import (
+    CALICO,
+    FLANNEL,
+    HERE,
+    IMAGES,
+    KERNEL_SOURCE,
+    KUBERNETES,
+    NEWER_RELEASE,
+    NODE_RELEASE,
+    BRIDGE_V4,
+    Node,
+)
+
+NODE_PACKAGES = (
+    "systemd systemd-sysv dbus udev openssh-server sudo python3 iproute2 iputils-ping procps kmod curl ca-certificates "
+    "iptables nftables firewalld ufw ipset ipvsadm conntrack ethtool socat containerd runc e2fsprogs less tcpdump "
+    "bind9-dnsutils"
+).split()
+BASE_LAYER_PACKAGES = (
+    "iptables nftables ipset conntrack kmod iproute2 busybox ca-certificates libc-bin dash coreutils"
+).split()
+WITHOUT_DOCUMENTS = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")]
+
+
+def text_of(*paths: Path) -> tuple[str, ...]:
+    """The content of source files, to hash."""
+    return tuple(path.read_text() for path in paths)
+
+
+# ---- Go programs ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GoBuild:
+    """Programs of one Go module below ``go/``.
+
+    :param programs: package by the file name that its program gets.
+    :param flags: what the linker is told: versions.
+    :param cgo: link C code, statically.
+    """
+
+    module: str
+    programs: tuple[tuple[str, str], ...]
+    flags: str = ""
+    cgo: bool = False
+
+    def artefact(self) -> Artefact:
+        folder = HERE / "go" / self.module
+        sources = sorted(path for path in folder.iterdir() if path.suffix in {".mod", ".sum", ".go"})
+        return Artefact(self.module, (repr(self), *text_of(*sources)), (), self.make)
+
+    def make(self, step: Step) -> None:
+        static = ' -linkmode external -extldflags "-static"' if self.cgo else ""
+        environment = {
+            "CGO_ENABLED": "1" if self.cgo else "0",
+            "GOFLAGS": "-trimpath -buildvcs=false",
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+        }
+        go = go_program(step.store.root)
+        for package, program in self.programs:
+            step.run(
+                *(go, "build", "-ldflags", f"-s -w {self.flags}{static}", "-o", str(step.folder / program), package),
+                cwd=HERE / "go" / self.module,
+                env=environment,
+            )
+
+
+def kubernetes_flags() -> str:
+    """What ``--version`` prints and the API server reports (k8s.io/component-base/version)."""
+    major, minor = KUBERNETES.lstrip("v").split(".")[:2]
+    component = "k8s.io/component-base/version"
+    return (
+        f"-X {component}.gitVersion={KUBERNETES} -X {component}.gitMajor={major} -X {component}.gitMinor={minor} "
+        f"-X {component}.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion={KUBERNETES}"
+    )
+
+
+def calico_flags() -> str:
+    root = "github.com/projectcalico/calico"
+    places = (
+        "main.VERSION",
+        f"{root}/node/pkg/lifecycle/startup.VERSION",
+        f"{root}/node/buildinfo.GitVersion",
+        f"{root}/felix/buildinfo.GitVersion",
+        f"{root}/typha/pkg/buildinfo.GitVersion",
+        f"{root}/calicoctl/calicoctl/commands.VERSION",
+        f"{root}/calicoctl/calicoctl/commands/common.VERSION",
+    )
+    return " ".join(f"-X {place}={CALICO}" for place in places)
+
+
+KUBERNETES_PROGRAMS = (
+    *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm", "kubectl"),
+)
+CNI_PLUGINS = (
+    *("ipam/host-local", "main/bridge", "main/loopback", "main/ptp"),
+    *("meta/bandwidth", "meta/firewall", "meta/portmap", "meta/tuning"),
+)
+CALICO_PROGRAMS = (
+    *("calicoctl/calicoctl", "cni-plugin/cmd/calico", "cni-plugin/cmd/install", "node/cmd/calico-node"),
+    *("kube-controllers/cmd/check-status", "kube-controllers/cmd/kube-controllers", "typha/cmd/calico-typha"),
+)
+
+kubernetes = GoBuild(
+    "kubernetes",
+    (
+        *((f"k8s.io/kubernetes/cmd/{program}", program) for program in KUBERNETES_PROGRAMS),
+        ("k8s.io/kubernetes/test/images/agnhost", "agnhost"),
+    ),
+    kubernetes_flags(),
+).artefact()
+etcd = GoBuild("etcd", (("go.etcd.io/etcd/server/v3", "etcd"),)).artefact()
+coredns = GoBuild("coredns", (("github.com/coredns/coredns", "coredns"),)).artefact()
+client = GoBuild("client", ((".", "client"),)).artefact()
+cni = GoBuild(
+    "cni",
+    tuple((f"github.com/containernetworking/plugins/plugins/{path}", path.split("/")[1]) for path in CNI_PLUGINS),
+).artefact()
+cniflannel = GoBuild(
+    "cniflannel", (("github.com/containernetworking/plugins/plugins/meta/flannel", "flannel"),)
+).artefact()
+flannel = GoBuild(
+    "flannel",
+    (
+        ("github.com/flannel-io/flannel", "flanneld"),
+        ("github.com/flannel-io/flannel/cmd/install_conf", "install-conf"),
+    ),
+    f"-X github.com/flannel-io/flannel/pkg/version.Version={FLANNEL}",
+    cgo=True,
+).artefact()
+kwok = GoBuild("kwok", (("sigs.k8s.io/kwok/cmd/kwok", "kwok"),)).artefact()
+calico = GoBuild(
+    "calico",
+    tuple((f"github.com/projectcalico/calico/{path}", path.rsplit("/", 1)[1]) for path in CALICO_PROGRAMS),
+    calico_flags(),
+).artefact()
+
+
+# ---- Debian: kernel, root file system, the layer below images ------------------------------------------------
+
+
+def newer_source(folder: Path) -> list[str]:
+    """A private apt that knows only the newer release: the machine's own configuration stays as it is.
+
+    :returns: the options that make apt use it.
+    """
+    for part in ("etc/apt", "state/lists/partial", "cache/archives/partial"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    # A release in preparation may carry an expired Release file; its packages are signed all the same.
+    (folder / "etc/apt/sources.list").write_text(
+        f"deb [check-valid-until=no signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+        f"{mirror()} {NEWER_RELEASE} main\n"
+    )
+    places = {"Dir": folder, "Dir::Etc": "etc/apt", "Dir::State": "state", "Dir::Cache": "cache"}
+    places |= {"Dir::State::status": folder / "state" / "status", "APT::Sandbox::User": "root"}
+    (folder / "state" / "status").touch()
+    return [part for name, value in places.items() for part in ("-o", f"{name}={value}")]
+
+
+def make_kernel(step: Step) -> None:
+    """A User Mode Linux kernel, ``linux``, with its modules below ``modules/``."""
+    fragment = HERE / "node" / "kernel.config"
+    work = step.folder / "work"
+    source = work / "source"
+    source.mkdir(parents=True)
+    options = newer_source(work / "apt")
+    step.run("apt-get", *options, "update")
+    step.run("apt-get", *options, "download", KERNEL_SOURCE, cwd=work)
+    package = next(work.glob(f"{KERNEL_SOURCE}_*.deb"))
+    step.run("dpkg-deb", "--extract", str(package), str(work / "package"))
+    archive = work / "package" / "usr" / "src" / f"{KERNEL_SOURCE}.tar.xz"
+    step.run("tar", "--extract", "--strip-components=1", f"--directory={source}", f"--file={archive}")
+    make = ("make", "--silent", f"--directory={source}", "ARCH=um", f"--jobs={os.cpu_count() or 1}")
+    step.run(*make, "defconfig")
+    step.run("scripts/kconfig/merge_config.sh", "-m", ".config", str(fragment), cwd=source, env={"ARCH": "um"})
+    step.run(*make, "olddefconfig")
+    require_configuration(fragment.read_text(), (source / ".config").read_text())
+    step.run(*make, "linux", "modules")
+    step.run(*make, f"INSTALL_MOD_PATH={step.folder / 'install'}", "modules_install")
+    step.run("strip", "-o", str(step.folder / "linux"), str(source / "linux"))
+    (step.folder / "install" / "lib" / "modules").rename(step.folder / "modules")
+    for link in step.folder.glob("modules/*/build"):
+        link.unlink()
+    for folder in (work, step.folder / "install"):
+        shutil.rmtree(folder)
+
+
+def require_configuration(fragment: str, result: str) -> None:
+    """Every option of the fragment must be in the kernel's final configuration.
+
+    :raises BuildError: kconfig dropped some, which it does silently.
+    """
+    wanted = re.findall(r"^(CONFIG_\w+)=([ym])$", fragment, re.MULTILINE)
+    lost = [f"{name}={value}" for name, value in wanted if f"\n{name}={value}\n" not in result]
+    if lost:
+        raise BuildError(f"kernel: the configuration did not take {', '.join(lost)}")
+
+
+kernel = Artefact("kernel", (KERNEL_SOURCE, *text_of(HERE / "node" / "kernel.config"), "1"), (), make_kernel)
+
+
+def make_root_files(step: Step) -> None:
+    """The root file system of a node, ``root.tar``, with its container runtime from the newer release."""
+    preferences = (
+        f"Package: *\\nPin: release n={NEWER_RELEASE}\\nPin-Priority: 50\\n\\n"
+        f"Package: containerd runc\\nPin: release n={NEWER_RELEASE}\\nPin-Priority: 990\\n"
+    )
+    step.run(
+        *("mmdebstrap", "--variant=minbase", f"--include={','.join(NODE_PACKAGES)}"),
+        *("--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Check-Valid-Until false"),
+        *WITHOUT_DOCUMENTS,
+        '--setup-hook=mkdir -p "$1/etc/apt/preferences.d"; '
+        f'printf "{preferences}" > "$1/etc/apt/preferences.d/{NEWER_RELEASE}"',
+        *(NODE_RELEASE, str(step.folder / "root.tar")),
+        f"deb [check-valid-until=no] {mirror()} {NODE_RELEASE} main",
+        f"deb [check-valid-until=no] {mirror()} {NEWER_RELEASE} main",
+    )
+
+
+root_files = Artefact("root-files", (NODE_RELEASE, NEWER_RELEASE, *NODE_PACKAGES, "1"), (), make_root_files)
+
+# What a package's installation would link, which unpacking alone does not.
+LAYER_LINKS = {
+    **{f"usr/sbin/{v}{end}": "xtables-nft-multi" for v in ("iptables", "ip6tables") for end in ("", "-save", "-restore")},
+    **{
+        f"usr/sbin/{version}-{kind}{end}": f"xtables-{kind}-multi"
+        for version in ("iptables", "ip6tables")
+        for kind in ("nft", "legacy")
+        for end in ("", "-save", "-restore")
+    },
+    **{f"usr/sbin/{program}": "../bin/kmod" for program in ("modprobe", "lsmod", "rmmod", "insmod", "depmod")},
+    **{f"{folder}": f"usr/{folder}" for folder in ("bin", "sbin", "lib", "lib64")},
+}
+
+
+def make_base_layer(step: Step) -> None:
+    """``layer.tar``: what images of programs that call iptables and its like stand on."""
+    layer = step.folder / "layer.tar"
+    step.run(
+        *("mmdebstrap", "--variant=extract", f"--include={','.join(BASE_LAYER_PACKAGES)}"),
+        *("--aptopt=APT::Install-Recommends false", *WITHOUT_DOCUMENTS),
+        *(NODE_RELEASE, str(layer), f"deb [check-valid-until=no] {mirror()} {NODE_RELEASE} main"),
+    )
+    extra = step.folder / "extra"
+    for name, target in LAYER_LINKS.items():
+        link = extra / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+    for name in ("run", "tmp"):
+        (extra / name).mkdir()
+    added = sorted(path.name for path in extra.iterdir())
+    step.run("tar", "--append", "--owner=0", "--group=0", f"--directory={extra}", f"--file={layer}", *added)
+    shutil.rmtree(extra)
+
+
+base_layer = Artefact(
+    "base-layer", (NODE_RELEASE, *BASE_LAYER_PACKAGES, repr(LAYER_LINKS), "1"), (), make_base_layer
+)
+
+
+# ---- Images and the golden disk --------------------------------------------------------------------------------
+
+
+def node_images(step: Step) -> dict[str, Image]:
+    """The images that a node's disk holds, by the name of their archive."""
+    layer = step.need("base-layer") / "layer.tar"
+
+    def static(program: str, folder: str, reference: str, inside: str, *arguments: str) -> Image:
+        return Image(reference, ((step.need(folder) / program, inside),), (f"/{inside}", *arguments))
+
+    images = {
+        program: static(program, "kubernetes", f"registry.k8s.io/{program}:{KUBERNETES}", f"usr/local/bin/{program}")
+        for program in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    }
+    images["kube-proxy"] = Image(
+        f"registry.k8s.io/kube-proxy:{KUBERNETES}",
+        ((step.need("kubernetes") / "kube-proxy", "usr/local/bin/kube-proxy"),),
+        ("/usr/local/bin/kube-proxy",),
+        layer,
+    )
+    images["etcd"] = static("etcd", "etcd", IMAGES["etcd"], "usr/local/bin/etcd")
+    images["coredns"] = static("coredns", "coredns", IMAGES["coredns"], "coredns")
+    images["agnhost"] = static("agnhost", "kubernetes", IMAGES["agnhost"], "agnhost")
+    images["pause"] = static("client", "client", IMAGES["pause"], "pause", "pause")
+    images["client"] = static("client", "client", IMAGES["client"], "client")
+    images["flannel"] = Image(
+        IMAGES["flannel"],
+        tuple((step.need("flannel") / program, f"opt/bin/{program}") for program in ("flanneld", "install-conf")),
+        ("/opt/bin/flanneld",),
+        layer,
+    )
+    images["flannel-cni"] = Image(
+        IMAGES["flannel-cni"], ((step.need("cniflannel") / "flannel", "flannel"),), ("/bin/cp",), layer
+    )
+    return images
+
+
+def make_disk(step: Step) -> None:
+    """``disk.ext4``: what every node is a copy-on-write view of; images are in its container store already."""
+    root = step.folder / "root"
+    root.mkdir()
+    step.run("tar", "--extract", "--preserve-permissions", f"--directory={root}", f"--file={step.need('root-files')}/root.tar")
+    step.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(step.folder / "id"))
+    configure_node(step, root)
+    archives = step.folder / "archives"
+    archives.mkdir()
+    for name, image in node_images(step).items():
+        write_image(image, archives / f"{name}.tar")
+    step.run("unshare", "--mount", "--net", "--propagation=private", str(HERE / "node" / "import-images"), str(root), str(archives))
+    shutil.copy(root / "etc/ssh/ssh_host_ed25519_key.pub", step.folder / "host_key.pub")
+    disk = step.folder / "disk.ext4"
+    with disk.open("wb") as file:
+        file.truncate(8 * 1024**3)
+    step.run("mke2fs", "-q", "-t", "ext4", "-d", str(root), str(disk))
+    for folder in (root, archives):
+        shutil.rmtree(folder)
+
+
+def configure_node(step: Step, root: Path) -> None:
+    """Lay programs, units and settings over the root file system."""
+    files = HERE / "node" / "files"
+    for source in sorted(path for path in files.rglob("*") if path.is_file()):
+        target = root / source.relative_to(files)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        shutil.copy(source, target)
+    nodes = "".join(f"{node.address} {node.name}\n{node.address_v6} {node.name}\n" for node in map(Node, range(1, 10)))
+    (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{nodes}")
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    # Not loopback: CoreDNS, which forwards there, would find itself and stop.
+    (root / "etc/resolv.conf").write_text(f"nameserver {BRIDGE_V4}\n")
+    (root / "etc/machine-id").write_text("")
+    keys = root / "root/.ssh"
+    keys.mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(step.folder / "id.pub", keys / "authorized_keys")
+    for program in ("kubelet", "kubeadm", "kubectl"):
+        shutil.copy(step.need("kubernetes") / program, root / "usr/local/bin" / program)
+    shutil.copy(step.need("client") / "client", root / "usr/local/bin/client")
+    (root / "opt/cni/bin").mkdir(parents=True)
+    for path in step.need("cni").iterdir():
+        shutil.copy(path, root / "opt/cni/bin" / path.name)
+    shutil.copytree(step.need("kernel") / "modules", root / "usr/lib/modules", symlinks=True, dirs_exist_ok=True)
+    step.run("chroot", str(root), "/usr/local/sbin/prepare-node", IMAGES["pause"])
+
+
+def all_text_below(folder: Path) -> tuple[str, ...]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple(f"{path.relative_to(folder)} {oct(path.stat().st_mode)}\n{path.read_text()}" for path in paths)
+
+
+disk = Artefact(
+    "disk",
+    (repr(IMAGES), KUBERNETES, *all_text_below(HERE / "node"), "1"),
+    (kubernetes, etcd, coredns, client, cni, cniflannel, flannel, kernel, root_files, base_layer),
+    make_disk,
+)
+
+API_RING = (kubernetes, etcd, coredns)
+ALL = {
+    artefact.name: artefact
+    for artefact in (
+        *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
+        *(kwok, calico),
+    )
+}

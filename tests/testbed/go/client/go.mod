@@ -1,0 +1,3 @@
+module netops.example/testbed/client
+
+go 1.26.0

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Container images without a builder: layers as tar files, put together as ``docker save`` would."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image to write.
+
+    :param reference: the name under which a container runtime finds it.
+    :param files: path inside the image (without a leading slash) by the file on this machine.
+    :param entrypoint: what runs.
+    :param base: a tar file that becomes the layer below, or nothing for a static program.
+    """
+
+    reference: str
+    files: tuple[tuple[Path, str], ...]
+    entrypoint: tuple[str, ...]
+    base: Path | None = None
+
+
+def layer_of(files: tuple[tuple[Path, str], ...]) -> bytes:
+    """A layer with these programs; the same files always give the same bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for source, inside in files:
+            entry = tarfile.TarInfo(inside)
+            entry.mode = 0o755
+            entry.size = source.stat().st_size
+            with source.open("rb") as content:
+                archive.addfile(entry, content)
+    return buffer.getvalue()
+
+
+def write_image(image: Image, target: Path) -> None:
+    """Write ``image`` as an archive of the format that ``docker save`` and ``ctr images import`` share."""
+    layers = [image.base.read_bytes()] if image.base else []
+    layers.append(layer_of(image.files))
+    digests = [hashlib.sha256(layer).hexdigest() for layer in layers]
+    configuration = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {
+            "Entrypoint": list(image.entrypoint),
+            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        },
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
+        "history": [],
+    }
+    described = json.dumps(configuration).encode()
+    name = f"{hashlib.sha256(described).hexdigest()}.json"
+    manifest = [{"Config": name, "RepoTags": [image.reference], "Layers": [f"{one}/layer.tar" for one in digests]}]
+    parts = [(name, described), ("manifest.json", json.dumps(manifest).encode())]
+    parts += [(f"{digest}/layer.tar", layer) for digest, layer in zip(digests, layers, strict=True)]
+    with tarfile.open(target, "w") as archive:
+        for inside, content in parts:
+            entry = tarfile.TarInfo(inside)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
