@@ -33,14 +33,18 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     up.add_argument("--bare", action="store_true", help="nodes alone, without Kubernetes running on them")
     up.add_argument("--mtu", type=int, default=1500, help="of the network between the nodes (default: %(default)s)")
     for command in (build, up):
-        command.add_argument("--nodes", type=int, default=2, choices=range(1, 5), help="how many (default: %(default)s)")
+        command.add_argument(
+            "--nodes", type=int, default=2, choices=range(1, 5), help="how many (default: %(default)s)"
+        )
         command.add_argument("--kube-proxy-mode", default="iptables", choices=("iptables", "ipvs", "nftables"))
         command.add_argument("--dual-stack", action="store_true", help="IPv6 pods and Services as well")
     commands.add_parser("down", help="end every process of this bed and remove its network")
     commands.add_parser("status", help="what runs")
     commands.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
     commands.add_parser("inventory", help="print the path of the Ansible inventory")
-    commands.add_parser("bin", help="build the programs that run on this machine, and print the folder of links to them")
+    commands.add_parser(
+        "bin", help="build the programs that run on this machine, and print the folder of links to them"
+    )
     ssh = commands.add_parser("ssh", help="a shell, or one command, on a node")
     ssh.add_argument("node", type=node)
     ssh.add_argument("words", nargs=argparse.REMAINDER, metavar="command")

@@ -8,12 +8,13 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .build import Artefact, BuildError, Step
 from .hostpackages import go_program, mirror
 from .images import Image, write_image
 from .settings import (
+    BRIDGE_V4,
     CALICO,
     FLANNEL,
     HERE,
@@ -22,18 +23,55 @@ from .settings import (
     KUBERNETES,
     NEWER_RELEASE,
     NODE_RELEASE,
-    BRIDGE_V4,
     Node,
 )
 
-NODE_PACKAGES = (
-    "systemd systemd-sysv dbus udev openssh-server sudo python3 iproute2 iputils-ping procps kmod curl ca-certificates "
-    "iptables nftables firewalld ufw ipset ipvsadm conntrack ethtool socat containerd runc e2fsprogs less tcpdump "
-    "bind9-dnsutils"
-).split()
-BASE_LAYER_PACKAGES = (
-    "iptables nftables ipset conntrack kmod iproute2 busybox ca-certificates libc-bin dash coreutils"
-).split()
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NODE_PACKAGES = [
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "udev",
+    "openssh-server",
+    "sudo",
+    "python3",
+    "iproute2",
+    "iputils-ping",
+    "procps",
+    "kmod",
+    "curl",
+    "ca-certificates",
+    "iptables",
+    "nftables",
+    "firewalld",
+    "ufw",
+    "ipset",
+    "ipvsadm",
+    "conntrack",
+    "ethtool",
+    "socat",
+    "containerd",
+    "runc",
+    "e2fsprogs",
+    "less",
+    "tcpdump",
+    "bind9-dnsutils",
+]
+BASE_LAYER_PACKAGES = [
+    "iptables",
+    "nftables",
+    "ipset",
+    "conntrack",
+    "kmod",
+    "iproute2",
+    "busybox",
+    "ca-certificates",
+    "libc-bin",
+    "dash",
+    "coreutils",
+]
 WITHOUT_DOCUMENTS = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")]
 
 
@@ -237,7 +275,11 @@ root_files = Artefact("root-files", (NODE_RELEASE, NEWER_RELEASE, *NODE_PACKAGES
 
 # What a package's installation would link, which unpacking alone does not.
 LAYER_LINKS = {
-    **{f"usr/sbin/{v}{end}": "xtables-nft-multi" for v in ("iptables", "ip6tables") for end in ("", "-save", "-restore")},
+    **{
+        f"usr/sbin/{v}{end}": "xtables-nft-multi"
+        for v in ("iptables", "ip6tables")
+        for end in ("", "-save", "-restore")
+    },
     **{
         f"usr/sbin/{version}-{kind}{end}": f"xtables-{kind}-multi"
         for version in ("iptables", "ip6tables")
@@ -269,9 +311,7 @@ def make_base_layer(step: Step) -> None:
     shutil.rmtree(extra)
 
 
-base_layer = Artefact(
-    "base-layer", (NODE_RELEASE, *BASE_LAYER_PACKAGES, repr(LAYER_LINKS), "1"), (), make_base_layer
-)
+base_layer = Artefact("base-layer", (NODE_RELEASE, *BASE_LAYER_PACKAGES, repr(LAYER_LINKS), "1"), (), make_base_layer)
 
 
 # ---- Images and the golden disk --------------------------------------------------------------------------------
@@ -315,14 +355,28 @@ def make_disk(step: Step) -> None:
     """``disk.ext4``: what every node is a copy-on-write view of; images are in its container store already."""
     root = step.folder / "root"
     root.mkdir()
-    step.run("tar", "--extract", "--preserve-permissions", f"--directory={root}", f"--file={step.need('root-files')}/root.tar")
+    step.run(
+        "tar",
+        "--extract",
+        "--preserve-permissions",
+        f"--directory={root}",
+        f"--file={step.need('root-files')}/root.tar",
+    )
     step.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(step.folder / "id"))
     configure_node(step, root)
     archives = step.folder / "archives"
     archives.mkdir()
     for name, image in node_images(step).items():
         write_image(image, archives / f"{name}.tar")
-    step.run("unshare", "--mount", "--net", "--propagation=private", str(HERE / "node" / "import-images"), str(root), str(archives))
+    step.run(
+        "unshare",
+        "--mount",
+        "--net",
+        "--propagation=private",
+        str(HERE / "node" / "import-images"),
+        str(root),
+        str(archives),
+    )
     shutil.copy(root / "etc/ssh/ssh_host_ed25519_key.pub", step.folder / "host_key.pub")
     disk = step.folder / "disk.ext4"
     with disk.open("wb") as file:

@@ -103,7 +103,8 @@ class Bed:
     def _make_network(self, mtu: int) -> None:
         system("ip", "netns", "add", self.netns)
         taps = "".join(
-            f"tuntap add dev {node.tap} mode tap\nlink set {node.tap} mtu {mtu} master bridge up\n" for node in self.nodes
+            f"tuntap add dev {node.tap} mode tap\nlink set {node.tap} mtu {mtu} master bridge up\n"
+            for node in self.nodes
         )
         batch = textwrap.dedent(f"""\
             link set lo up
@@ -157,7 +158,13 @@ class Bed:
         card = f"vec0:transport=tap,ifname={node.tap},depth=128,gro=1,mac={node.mac}"
         command = [
             *("ip", "netns", "exec", self.netns, str(self.store.path(artefacts.kernel) / "linux")),
-            *(f"mem={memory or node.memory}", "seccomp=auto", f"ubd0={cow},{self.disk / 'disk.ext4'}", "root=/dev/ubda", "rw"),
+            *(
+                f"mem={memory or node.memory}",
+                "seccomp=auto",
+                f"ubd0={cow},{self.disk / 'disk.ext4'}",
+                "root=/dev/ubda",
+                "rw",
+            ),
             *(card, f"node.name={node.name}", f"node.ipv4={node.address}", f"node.ipv6={node.address_v6}"),
             *(f"node.mtu={self.state['mtu']}", "con=null", "con0=null,fd:1", f"umid={self.name}-{node.name}", "quiet"),
         ]

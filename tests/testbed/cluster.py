@@ -133,7 +133,10 @@ def wait_for_kube_proxy(bed: Bed, patience: float = 240.0) -> None:
 
     :raises BedError: a kube-proxy does not answer.
     """
-    poll = f"for _ in $(seq {int(patience * 2)}); do curl -sf -m 2 localhost:10249/proxyMode && exit; sleep 0.5; done; exit 1"
+    poll = (
+        f"for _ in $(seq {int(patience * 2)}); do "
+        "curl -sf -m 2 localhost:10249/proxyMode && exit; sleep 0.5; done; exit 1"
+    )
     with ThreadPoolExecutor(len(bed.nodes)) as pool:
         list(pool.map(lambda node: bed.must(node, poll, timeout=patience + 60.0), bed.nodes))
 

@@ -9,13 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .build import BuildError, say
 from .settings import GO
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Each package with a file that only it brings: cheaper and truer than asking the package manager.
 NEEDED = {
@@ -42,7 +39,7 @@ NEEDED = {
 
 def missing_packages() -> list[str]:
     """The Debian packages that are not installed here."""
-    return sorted(package for package, file in NEEDED.items() if file and not os.path.exists(file))  # noqa: PTH110
+    return sorted(package for package, file in NEEDED.items() if file and not Path(file).exists())
 
 
 def require_packages() -> None:
@@ -57,10 +54,9 @@ def require_packages() -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise BuildError(f"Debian packages are missing; install them with: {' '.join(command)}")
     say(f"installing Debian packages: {' '.join(missing)}")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["apt-get", "update"], command):
-        done = subprocess.run(arguments, env=environment, check=False, **quiet)  # type: ignore[call-overload]
+        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BuildError(f"{' '.join(arguments)} failed: {done.stderr.strip()}")
 
