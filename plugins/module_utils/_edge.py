@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 
-def run(module: AnsibleModule, job: Callable[[], Mapping[str, Any]]) -> NoReturn:
+def run(module: AnsibleModule, job: Callable[[], Mapping[str, Any]]) -> None:
     """Run ``job`` and leave the module with its result.
 
     :param module: the module that was just made from its argument spec.

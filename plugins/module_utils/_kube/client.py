@@ -1,0 +1,331 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""One session to the API server: the only place that talks to it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Optional
+from urllib.parse import urlencode
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
+    MANAGER,
+    Object,
+    ObjectRef,
+    ref_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PAGE = 500
+ATTEMPTS = 6
+CONTENT_TYPES = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    # JSON is YAML; the server has no JSON form of this one before 1.34.
+    "apply": "application/apply-patch+yaml",
+}
+
+
+class KubeError(NetopsError):
+    """The API server refused something.
+
+    :param status: the HTTP status, 0 when there was no answer.
+    """
+
+    status = 0
+
+
+class ConflictError(KubeError):
+    """409: somebody else changed or owns what was to be written."""
+
+    status = 409
+
+
+class UnreachableError(KubeError):
+    """No API server could be asked."""
+
+
+class UnknownKindError(KubeError):
+    """The API server does not serve this kind (yet)."""
+
+    status = 404
+
+
+class KubeClient:
+    """A session. Safe to use from several threads.
+
+    :param pool: what sends requests: the pool of the ``kubernetes`` library's own client.
+    :param server: the API server's URL.
+    :param headers: sent with every request: who we are.
+    """
+
+    def __init__(self, pool: Any, server: str, headers: Mapping[str, str]) -> None:
+        self._pool = pool
+        self._server = server.rstrip("/")
+        self._headers = dict(headers)
+        self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
+        self._lock = threading.Lock()
+        self._version = ""
+        self.requests = 0
+
+    # ---- transport ------------------------------------------------------------------------------------------
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Any:
+        """One request; its answer parsed when it is JSON, else as text.
+
+        :raises KubeError: the server refused; a subclass says more.
+        """
+        url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {**self._headers, "Accept": "application/json", "Content-Type": content_type}
+        payload = None if body is None else json.dumps(body).encode()
+        for attempt in range(ATTEMPTS):
+            status, answer, wait = self._send(method, url, payload, headers)
+            if status != 429 or attempt == ATTEMPTS - 1:
+                break
+            time.sleep(wait)
+        if status >= 400:
+            raise self._refusal(method, path, status, answer)
+        try:
+            return json.loads(answer)
+        except ValueError:
+            return answer
+
+    def _send(self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str]) -> tuple[int, str, float]:
+        import urllib3
+
+        with self._lock:
+            self.requests += 1
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                body=payload,
+                headers=headers,
+                retries=False,
+                timeout=urllib3.Timeout(connect=10.0, read=60.0),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableError(
+                f"API server {self._server}",
+                str(error),
+                "an answer",
+                "Check that it runs, that this host may reach it, and that kubeconfig, host and ca_cert are right",
+            ) from error
+        wait = answer.headers.get("Retry-After", "1")
+        return answer.status, answer.data.decode("utf-8", "replace"), float(wait) if wait.isdigit() else 1.0
+
+    def _refusal(self, method: str, path: str, status: int, answer: str) -> KubeError:
+        try:
+            said = json.loads(answer).get("message") or answer
+        except (ValueError, AttributeError):
+            said = answer
+        subject = f"{method} {path} at {self._server}"
+        if status == 409:
+            return ConflictError(subject, said)
+        if status == 401:
+            return _with_status(
+                KubeError(subject, said, "known credentials", "Check kubeconfig, context or api_key"), 401
+            )
+        if status == 403:
+            return _with_status(
+                KubeError(subject, said, "permission", "Grant it; the documentation lists the RBAC rules"), 403
+            )
+        return _with_status(KubeError(subject, f"{said} (HTTP {status})"), status)
+
+    # ---- discovery ------------------------------------------------------------------------------------------
+
+    @property
+    def server_version(self) -> str:
+        """The API server's version, such as ``v1.36.3``."""
+        if not self._version:
+            self._version = str(self.raw("GET", "/version")["gitVersion"])
+        return self._version
+
+    def forget_kinds(self, api_version: str) -> None:
+        """Ask again what the group serves: a CRD has been added."""
+        self._kinds.pop(api_version, None)
+
+    def path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
+        """The URL path of a kind's collection, or of one object.
+
+        :raises UnknownKindError: the server does not serve the kind.
+        """
+        root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+        if api_version not in self._kinds:
+            try:
+                listed = self.raw("GET", root)
+            except KubeError as error:
+                if error.status != 404:
+                    raise
+                listed = {"resources": []}
+            self._kinds[api_version] = {
+                resource["kind"]: (resource["name"], resource["namespaced"])
+                for resource in listed["resources"]
+                if "/" not in resource["name"]
+            }
+        if kind not in self._kinds[api_version]:
+            raise UnknownKindError(
+                f"kind {kind} of {api_version}",
+                "this API server does not serve it",
+                remedy="Install its CustomResourceDefinition, or correct apiVersion",
+            )
+        plural, namespaced = self._kinds[api_version][kind]
+        scope = f"/namespaces/{namespace or 'default'}" if namespaced and (namespace or name) else ""
+        return f"{root}{scope}/{plural}" + (f"/{name}" if name else "")
+
+    def _path_of(self, ref: ObjectRef) -> str:
+        return self.path(ref.api_version, ref.kind, ref.namespace, ref.name)
+
+    # ---- objects --------------------------------------------------------------------------------------------
+
+    def get(self, ref: ObjectRef) -> Optional[Object]:
+        """Read an object; nothing when it, its kind or its namespace is not there."""
+        try:
+            answer: Object = self.raw("GET", self._path_of(ref))
+        except KubeError as error:
+            if error.status == 404:
+                return None
+            raise
+        return answer
+
+    def list(self, api_version: str, kind: str, namespace: str = "", label_selector: str = "") -> Iterator[Object]:
+        """The objects of a kind, page by page; of all namespaces unless one is named."""
+        path = self.path(api_version, kind, namespace)
+        query = {"limit": str(PAGE), **({"labelSelector": label_selector} if label_selector else {})}
+        while True:
+            page = self.raw("GET", path, query=query)
+            for item in page["items"]:
+                yield {"apiVersion": api_version, "kind": kind, **item}
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    def replace(self, obj: Object, *, dry_run: bool = False) -> Object:
+        """Write an object over the version that was read (``metadata.resourceVersion``).
+
+        :raises ConflictError: somebody wrote in between.
+        """
+        answer: Object = self.raw(
+            "PUT", self._path_of(ref_of(obj)), query=_query(dry_run, fieldManager=MANAGER), body=obj
+        )
+        return answer
+
+    def patch(self, ref: ObjectRef, body: Any, *, patch_type: str = "merge", dry_run: bool = False) -> Object:
+        """Change parts of an object."""
+        answer: Object = self.raw(
+            "PATCH",
+            self._path_of(ref),
+            query=_query(dry_run, fieldManager=MANAGER),
+            body=body,
+            content_type=CONTENT_TYPES[patch_type],
+        )
+        return answer
+
+    def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False) -> Object:
+        """Server-side apply under the collection's field manager.
+
+        :raises ConflictError: another manager owns a field, and ``force`` is not set.
+        """
+        ref = ref_of(obj)
+        query = _query(dry_run, fieldManager=MANAGER, force="true" if force else "false")
+        try:
+            answer: Object = self.raw(
+                "PATCH", self._path_of(ref), query=query, body=obj, content_type=CONTENT_TYPES["apply"]
+            )
+        except ConflictError as error:
+            raise ConflictError(
+                str(ref),
+                error.seen,
+                "fields that nobody else manages",
+                "Leave these fields to their manager, or set force_conflicts to take them over",
+            ) from error
+        return answer
+
+    def delete(self, ref: ObjectRef, *, propagation: str = "Foreground", dry_run: bool = False) -> bool:
+        """Delete an object; False when it was not there."""
+        try:
+            self.raw("DELETE", self._path_of(ref), query=_query(dry_run), body={"propagationPolicy": propagation})
+        except KubeError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+
+def _with_status(error: KubeError, status: int) -> KubeError:
+    error.status = status
+    return error
+
+
+def _query(dry_run: bool, **others: str) -> dict[str, str]:
+    return {**others, **({"dryRun": "All"} if dry_run else {})}
+
+
+def connect(params: Mapping[str, Any]) -> KubeClient:
+    """A session to the API server that a module's connection options name.
+
+    :param params: the module's parameters; see ``argument_spec`` in ``connection``.
+    :raises UnreachableError: the Python library is missing, or the kubeconfig cannot be used.
+    """
+    try:
+        import kubernetes.client
+        import kubernetes.config
+    except ImportError as error:
+        raise UnreachableError(
+            "Python library kubernetes",
+            f"it cannot be imported: {error}",
+            remedy="Install it for the Python that runs this module: pip install kubernetes",
+        ) from error
+    configuration = kubernetes.client.Configuration()
+    if not params.get("host"):
+        _load_kubeconfig(kubernetes.config, configuration, params)
+    for option, attribute in (
+        ("host", "host"),
+        ("ca_cert", "ssl_ca_cert"),
+        ("client_cert", "cert_file"),
+        ("client_key", "key_file"),
+        ("validate_certs", "verify_ssl"),
+        ("proxy", "proxy"),
+    ):
+        if params.get(option) is not None:
+            setattr(configuration, attribute, params[option])
+    # As many connections as threads use at once.
+    configuration.connection_pool_maxsize = 8
+    headers = {"User-Agent": MANAGER}
+    token = params.get("api_key")
+    authorization = f"Bearer {token}" if token else configuration.get_api_key_with_prefix("authorization")
+    if authorization:
+        headers["Authorization"] = authorization
+    pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
+    return KubeClient(pool, configuration.host, headers)
+
+
+def _load_kubeconfig(config: Any, configuration: Any, params: Mapping[str, Any]) -> None:
+    file = params.get("kubeconfig")
+    try:
+        config.load_kube_config(
+            config_file=file, context=params.get("context"), client_configuration=configuration, persist_config=False
+        )
+    except (config.ConfigException, OSError, TypeError, ValueError) as error:
+        raise UnreachableError(
+            f"kubeconfig {file or '~/.kube/config'!r}",
+            str(error),
+            "a kubeconfig with the wanted context",
+            "Set kubeconfig (or K8S_AUTH_KUBECONFIG) to a file that kubectl accepts, and context to one in it",
+        ) from error

@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Kubernetes objects as the API gives them: names, order, and what counts as a difference."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Object = dict[str, Any]
+
+MANAGER = "netops.kubernetes"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+
+
+class ManifestError(NetopsError):
+    """An object that is no Kubernetes object."""
+
+
+@dataclass(frozen=True, order=True)
+class ObjectRef:
+    """Which object: what a user needs to find it."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} '{place}'"
+
+
+def ref_of(obj: Mapping[str, Any]) -> ObjectRef:
+    """The reference of an object.
+
+    :raises ManifestError: it lacks ``apiVersion``, ``kind`` or ``metadata.name``.
+    """
+    metadata = obj.get("metadata") or {}
+    for field, value in (
+        ("apiVersion", obj.get("apiVersion")),
+        ("kind", obj.get("kind")),
+        ("metadata.name", metadata.get("name")),
+    ):
+        if not isinstance(value, str) or not value:
+            raise ManifestError(
+                f"object {metadata.get('name') or obj.get('kind') or obj!r}",
+                f"{field} is {value!r}",
+                "a Kubernetes object with apiVersion, kind and metadata.name",
+            )
+    return ObjectRef(obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace") or "")
+
+
+def flatten(documents: list[Any]) -> list[Object]:
+    """Documents as single objects: Lists are opened, empty documents dropped.
+
+    :raises ManifestError: a document is no mapping, or an object is given twice.
+    """
+    objects: list[Object] = []
+    for document in documents:
+        if document is None:
+            continue
+        if not isinstance(document, dict):
+            raise ManifestError("manifest", f"a document is a {type(document).__name__}", "a mapping")
+        kind = document.get("kind")
+        if isinstance(kind, str) and kind.endswith("List") and "items" in document:
+            objects.extend(flatten(document["items"]))
+        else:
+            objects.append(document)
+    seen: dict[ObjectRef, int] = {}
+    for number, obj in enumerate(objects):
+        ref = ref_of(obj)
+        if ref in seen:
+            raise ManifestError(str(ref), "it is given twice", "one definition an object", "Remove one of them")
+        seen[ref] = number
+    return objects
+
+
+# What others stand on comes first. The rest keeps the order in which it was given.
+RANKS = {
+    "Namespace": 0,
+    "CustomResourceDefinition": 1,
+    "ServiceAccount": 2,
+    "ClusterRole": 2,
+    "Role": 2,
+    "ClusterRoleBinding": 3,
+    "RoleBinding": 3,
+    "ConfigMap": 3,
+    "Secret": 3,
+}
+LAST_RANK = 4
+
+
+def rank(obj: Mapping[str, Any]) -> int:
+    """In which wave an object is applied: 0 first."""
+    return RANKS.get(str(obj["kind"]), LAST_RANK)
+
+
+def waves(objects: list[Object]) -> list[list[Object]]:
+    """Objects in waves; those of one wave do not depend on each other."""
+    ordered = [[obj for obj in objects if rank(obj) == number] for number in range(LAST_RANK + 1)]
+    return [wave for wave in ordered if wave]
+
+
+def marked(obj: Object) -> Object:
+    """A copy that carries the collection's mark."""
+    result = copy.deepcopy(obj)
+    result.setdefault("metadata", {}).setdefault("labels", {})[MANAGED_BY] = MANAGER
+    return result
+
+
+def is_marked(obj: Mapping[str, Any]) -> bool:
+    """Whether the collection made this object."""
+    return bool(((obj.get("metadata") or {}).get("labels") or {}).get(MANAGED_BY) == MANAGER)
+
+
+NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
+
+
+def comparable(obj: Mapping[str, Any]) -> Object:
+    """What a user would call the object's content; the values of a Secret are replaced by their length."""
+    result = copy.deepcopy(dict(obj))
+    result.pop("status", None)
+    for field in NOISE:
+        result.get("metadata", {}).pop(field, None)
+    if result.get("kind") == "Secret":
+        for field in ("data", "stringData"):
+            if result.get(field):
+                result[field] = {key: f"({len(str(value))} characters)" for key, value in result[field].items()}
+    return result
+
+
+def same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether two readings of an object have the same content (the real values of a Secret count)."""
+    ours = [{key: value for key, value in obj.items() if key != "status"} for obj in (before, after)]
+    stripped = [
+        {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key not in NOISE}} for obj in ours
+    ]
+    return stripped[0] == stripped[1]
