@@ -54,3 +54,43 @@ lock: ## Pin the developers' tools anew
 	    --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	    -o tests/requirements/$$name.txt tests/requirements/$$name.in; \
 	done
+
+# ---- the test bed ------------------------------------------------------------------------------------------------
+
+TESTBED := $(PYTHON) -m tests.testbed
+INVENTORY = $(shell $(TESTBED) inventory)
+
+.PHONY: testbed
+testbed: ## Build the test bed: kernel, programs, disk, cluster
+	$(TESTBED) bin >/dev/null
+	$(TESTBED) build
+
+.PHONY: api
+api: environment ## The API ring of tests: a real kube-apiserver on loopback
+	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) pytest -q tests/api
+
+.PHONY: nodes
+nodes: environment testbed ## The molecule ring: a real cluster of virtual machines
+	molecule test --all
+
+.PHONY: gates
+gates: environment $(IMPORTER)/ready ## What a published collection must pass
+	tests/gates/collection $(IMPORTER)
+
+.PHONY: test
+test: ## Everything: gates and all three rings
+	tests/gates/everything
+
+.PHONY: demo
+demo: environment testbed ## A two-node cluster, its network provisioned and proven, left running
+	tests/demo/run
+
+.PHONY: bench
+bench: environment ## Measure against the peers, side by side
+	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench
+
+.PHONY: clean
+clean: ## Stop the test bed and remove what no input refers to any more
+	$(TESTBED) down
+	$(TESTBED) gc
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible

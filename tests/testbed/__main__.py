@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from .bed import Bed, BedError
 from .build import Artefact, BuildError, Store, say
 from .cluster import ClusterOptions
 from .hostpackages import require_packages, require_root
-from .inventory import write_inventory
+from .inventory import inventory, write_inventory
 from .settings import HERE, Node, cache_root
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     commands.add_parser("down", help="end every process of this bed and remove its network")
     commands.add_parser("status", help="what runs")
     commands.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
-    commands.add_parser("inventory", help="print the path of the Ansible inventory")
+    listed = commands.add_parser("inventory", help="print the path of the Ansible inventory")
+    listed.add_argument("--list", action="store_true", help="print the inventory itself, as Ansible asks a script")
     commands.add_parser(
         "bin", help="build the programs that run on this machine, and print the folder of links to them"
     )
@@ -106,8 +108,8 @@ def command_up(bed: Bed, asked: argparse.Namespace) -> None:
         begin = time.monotonic()
         cluster.start(bed, options, asked.mtu)
     bed.start_names(HERE / "names.Corefile")
-    inventory = write_inventory(bed)
-    say(f"up after {time.monotonic() - begin:.0f} s; inventory: {inventory}")
+    file = write_inventory(bed)
+    say(f"up after {time.monotonic() - begin:.0f} s; inventory: {file}")
 
 
 def command_down(bed: Bed, _: argparse.Namespace) -> None:
@@ -125,8 +127,8 @@ def command_kubeconfig(bed: Bed, _: argparse.Namespace) -> None:
     print(bed.folder / "kubeconfig")
 
 
-def command_inventory(bed: Bed, _: argparse.Namespace) -> None:
-    print(bed.folder / "inventory")
+def command_inventory(bed: Bed, asked: argparse.Namespace) -> None:
+    print(json.dumps(inventory(bed)) if asked.list else bed.folder / "inventory")
 
 
 def command_bin(bed: Bed, _: argparse.Namespace) -> None:

@@ -37,6 +37,8 @@ class Process:
                 pass_fds=tuple(fds),
                 env=environment,
             )
+        # The process outlives this object, and its end is watched by its start time.
+        child.returncode = 0
         return cls(child.pid, start_time(child.pid))
 
     @property

@@ -308,10 +308,10 @@ def connect(params: Mapping[str, Any]) -> KubeClient:
     # As many connections as threads use at once.
     configuration.connection_pool_maxsize = 8
     headers = {"User-Agent": MANAGER}
-    token = params.get("api_key")
-    authorization = f"Bearer {token}" if token else configuration.get_api_key_with_prefix("authorization")
-    if authorization:
-        headers["Authorization"] = authorization
+    for setting in configuration.auth_settings().values():
+        headers[setting["key"]] = setting["value"]
+    if params.get("api_key"):
+        headers["authorization"] = f"Bearer {params['api_key']}"
     pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
     return KubeClient(pool, configuration.host, headers)
 

@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the collection may change on a node, in a form that compares: links, routes, rules, sets, files, sysctls.
+# Counters, handles and what is of this moment (a pod's veth, an address's lifetime) are left out.
+set -euo pipefail
+echo "== links"
+ip -oneline link | sed -E 's/^[0-9]+: ([^:@]+).*mtu ([0-9]+).*/\1 mtu \2/' | grep -v '^veth' | sort
+echo "== addresses"
+ip -oneline address | awk '{print $2, $3, $4}' | grep -v '^veth' | sort
+echo "== routes"
+{ ip route; ip -6 route; } | sed 's/ expires.*//' | grep -v veth | sort
+echo "== iptables"
+for family in iptables ip6tables; do
+  "$family-save" 2>/dev/null | grep -E '^(\*|:|-)' | sed -E 's/ \[[0-9:]+\]//' | sort | sed "s/^/$family /"
+done
+echo "== nftables"
+nft --stateless list ruleset | grep -E '^table' | sort
+echo "== ipsets"
+ipset list -name | sort
+echo "== files"
+for path in /etc/cni /etc/modules-load.d /etc/sysctl.d /etc/systemd/system /etc/netops-kubernetes /opt/cni/bin \
+  /var/lib/cni /run/flannel; do
+  if [ -e "$path" ]; then
+    find "$path" -type f -printf '%p ' -exec sh -c 'sha256sum < "$1"' _ {} \; -o -type l -printf '%p -> %l\n' | sort
+  fi
+done
+echo "== sysctls"
+sysctl -e net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce \
+  net.ipv4.vs.conntrack net.ipv4.conf.all.route_localnet

@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module manifest against a real API server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.support.modules import Module, state_matrix
+
+if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[2] / ".." / "shared" / "mirror")))
+
+
+def namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def config_map(place: str, name: str = "one", **entries: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": place}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": entries}
+
+
+def crd(kind: str) -> dict[str, Any]:
+    plural = f"{kind.lower()}s"
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.test.example.com"},
+        "spec": {
+            "group": "test.example.com",
+            "scope": "Cluster",
+            "names": {"kind": kind, "plural": plural},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                }
+            ],
+        },
+    }
+
+
+@pytest.fixture
+def manifest(api: str) -> Module:
+    return Module("manifest", {"kubeconfig": api})
+
+
+def test_state_matrix(manifest: Module, client: KubeClient) -> None:
+    definitions = [config_map("matrix", key="value"), namespace("matrix")]
+    first = state_matrix(manifest, definitions=definitions)
+    assert {change["object"]: change["action"] for change in first["objects"]} == {
+        "Namespace 'matrix'": "created",
+        "ConfigMap 'matrix/one'": "created",
+    }
+    changed = manifest.succeeds(definitions=[config_map("matrix", key="other")], diff=True)
+    assert "key: value" in changed["diff"][0]["before"]
+    assert "key: other" in changed["diff"][0]["after"]
+    absent: dict[str, Any] = {"definitions": [config_map("matrix")], "state": "absent"}
+    assert manifest.succeeds(check=True, **absent)["changed"] is True
+    assert client.get(ObjectRef("v1", "ConfigMap", "one", "matrix")) is not None
+    assert manifest.succeeds(**absent)["changed"] is True
+    assert client.get(ObjectRef("v1", "ConfigMap", "one", "matrix")) is None
+    assert manifest.succeeds(**absent)["changed"] is False
+
+
+def test_check_mode_knows_kinds_and_namespaces_of_the_same_call(manifest: Module) -> None:
+    custom = {"apiVersion": "test.example.com/v1", "kind": "Gadget", "metadata": {"name": "one"}, "spec": {"a": 1}}
+    first = state_matrix(manifest, definitions=[custom, crd("Gadget")])
+    assert [change["action"] for change in first["objects"]] == ["created", "created"]
+
+
+def test_an_unknown_kind_is_named(manifest: Module) -> None:
+    lonely = {"apiVersion": "test.example.com/v1", "kind": "Nothing", "metadata": {"name": "one"}}
+    for check in (True, False):
+        message = manifest.fails(check=check, definitions=[lonely])
+        assert "kind Nothing of test.example.com/v1" in message
+        assert "CustomResourceDefinition" in message
+
+
+def test_conflicts_name_the_other_manager_and_can_be_forced(manifest: Module, client: KubeClient) -> None:
+    manifest.succeeds(definitions=[namespace("conflict"), config_map("conflict", key="ours")])
+    path = "/api/v1/namespaces/conflict/configmaps/one"
+    body = config_map("conflict", key="theirs")
+    query = {"fieldManager": "somebody", "force": "true"}
+    client.raw("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
+    message = manifest.fails(definitions=[config_map("conflict", key="ours")])
+    assert "ConfigMap 'conflict/one'" in message
+    assert '"somebody"' in message
+    assert "force_conflicts" in message
+    assert manifest.succeeds(definitions=[config_map("conflict", key="ours")], force_conflicts=True)["changed"]
+
+
+def test_what_we_did_not_make_is_kept(manifest: Module, client: KubeClient) -> None:
+    client.raw("POST", "/api/v1/namespaces", body=namespace("foreign"))
+    result = manifest.succeeds(definitions=[namespace("foreign")], state="absent")
+    assert result["changed"] is False
+    assert result["objects"] == [{"object": "Namespace 'foreign'", "action": "kept"}]
+
+
+def test_secret_values_are_never_shown(manifest: Module) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "one", "namespace": "default"},
+        "stringData": {"password": "correct horse"},
+    }
+    for options in ({"check": True}, {"check": False}):
+        result = manifest.succeeds(definitions=[secret], diff=True, **options)
+        assert result["changed"]
+        shown = str(result["diff"]) + str(result["objects"])
+        assert "correct horse" not in shown
+        assert "Y29ycmVjdCBob3JzZQ" not in shown
+
+
+def test_killed_while_it_applies_the_next_run_completes(manifest: Module, client: KubeClient) -> None:
+    definitions = [namespace("killed"), *(config_map("killed", f"number-{i}", key="value") for i in range(200))]
+    process = subprocess.Popen(manifest.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stdin
+    process.stdin.write(manifest.arguments(definitions=definitions).encode())
+    process.stdin.close()
+    deadline = time.monotonic() + 60
+    while not 0 < len(list(client.list("v1", "ConfigMap", "killed"))) < 200:
+        assert time.monotonic() < deadline, "never seen half-way"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(list(client.list("v1", "ConfigMap", "killed"))) < 200
+    assert manifest.succeeds(definitions=definitions)["changed"]
+    assert len(list(client.list("v1", "ConfigMap", "killed"))) == 200
+    assert manifest.succeeds(definitions=definitions)["changed"] is False
+
+
+def test_objects_beyond_what_an_annotation_holds(manifest: Module) -> None:
+    """Calico's CRDs: a client-side apply would not fit them into its annotation."""
+    files = sorted(MIRROR.glob("calico/*/operator-crds.yaml"))
+    assert files, f"no operator-crds.yaml below {MIRROR}; set NETOPS_MIRROR to a folder with the upstream manifests"
+    assert manifest.succeeds(src=[str(files[-1])])["changed"]
+    assert manifest.succeeds(src=[str(files[-1])])["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"definitions": ["a: [1"]}, "definitions[1]: its YAML does not parse"),
+        ({"definitions": ["- 1"]}, "a document is a list; expected a mapping"),
+        ({"definitions": [{"kind": "ConfigMap"}]}, "apiVersion is None"),
+        ({"definitions": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}]}, "metadata.name is None"),
+        ({"definitions": [namespace("a"), namespace("a")]}, "Namespace 'a': it is given twice"),
+        ({"src": ["/nonexistent"]}, "src '/nonexistent': it is neither a file nor a folder"),
+        ({"definitions": [config_map("missing", a="b")]}, 'namespaces "missing" not found'),
+        ({"definitions": [namespace("Bad_Name")]}, "Bad_Name"),
+        ({"context": "other"}, "kubeconfig"),
+        ({"kubeconfig": "/nonexistent"}, "kubeconfig '/nonexistent'"),
+    ],
+)
+def test_bad_input_is_named(manifest: Module, options: dict[str, Any], expected: str) -> None:
+    assert expected in manifest.fails(**options)
+
+
+def test_an_unreachable_server_is_named(manifest: Module) -> None:
+    message = manifest.fails(definitions=[namespace("a")], host="https://127.0.0.1:9", validate_certs=False)
+    assert "API server https://127.0.0.1:9" in message
+    assert "Connection refused" in message
+
+
+def test_wrong_credentials_are_named(manifest: Module) -> None:
+    message = manifest.fails(definitions=[namespace("a")], api_key="wrong")
+    assert "Unauthorized; expected known credentials" in message
