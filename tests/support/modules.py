@@ -44,7 +44,7 @@ class Module:
             input=self.arguments(check=check, diff=diff, **options),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=100,
             check=False,
         )
         assert done.stdout.strip(), f"{self.name} printed no result: {done.stderr}"

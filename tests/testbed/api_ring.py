@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class ApiRing:
-    """kube-apiserver and etcd in a folder; RBAC is on, the kubeconfig's user is an administrator.
+    """kube-apiserver, etcd and the controllers that delete things, in a folder; RBAC is on, the kubeconfig's user is an administrator.
 
     :param programs: the folder that holds ``etcd`` and ``kube-apiserver``.
     :param folder: an empty folder for keys, logs and the database.
@@ -94,6 +94,15 @@ class ApiRing:
             "--disable-admission-plugins=ServiceAccount",
         )
         self._wait(port)
+        # Deletion in the foreground and the end of a namespace are these controllers' work.
+        self._run(
+            "kube-controller-manager",
+            f"--kubeconfig={self.kubeconfig}",
+            "--controllers=garbage-collector-controller,namespace-controller",
+            "--leader-elect=false",
+            f"--secure-port={free_port()}",
+            f"--cert-dir={self.folder / 'certificates'}",
+        )
         return self.kubeconfig
 
     def _run(self, program: str, *arguments: str) -> None:
