@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 def programs() -> Path:
     folder = os.environ.get("NETOPS_TESTBED_BIN")
     if not folder or not Path(folder, "kube-apiserver").exists():
-        pytest.fail(
-            "The programs of the test bed are missing; `make api` builds them and names their folder."
-        )
+        pytest.fail("The programs of the test bed are missing; `make api` builds them and names their folder.")
     return Path(folder)
 
 

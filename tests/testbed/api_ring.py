@@ -32,7 +32,9 @@ def free_port() -> int:
 
 
 class ApiRing:
-    """kube-apiserver, etcd and the controllers that delete things, in a folder; RBAC is on, the kubeconfig's user is an administrator.
+    """kube-apiserver, etcd and the controllers that delete things, in a folder.
+
+    RBAC is on; the kubeconfig's user is an administrator.
 
     :param programs: the folder that holds ``etcd`` and ``kube-apiserver``.
     :param folder: an empty folder for keys, logs and the database.
@@ -120,7 +122,10 @@ class ApiRing:
                     "clusters": [
                         {
                             "name": "ring",
-                            "cluster": {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.certificate)},
+                            "cluster": {
+                                "server": f"https://127.0.0.1:{port}",
+                                "certificate-authority": str(self.certificate),
+                            },
                         }
                     ],
                     "users": [{"name": "admin", "user": {"token": token}}],
