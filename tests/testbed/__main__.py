@@ -133,6 +133,8 @@ def command_inventory(bed: Bed, asked: argparse.Namespace) -> None:
 
 def command_bin(bed: Bed, _: argparse.Namespace) -> None:
     wanted = [*artefacts.API_RING, artefacts.client]
+    # Tests on this machine's own kernel call the same programs that a node has.
+    require_packages()
     prepare(bed.store, wanted)
     folder = bed.store.root / "bin"
     folder.mkdir(exist_ok=True)

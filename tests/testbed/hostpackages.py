@@ -23,6 +23,7 @@ NEEDED = {
     "flex": "/usr/bin/flex",
     "gcc": "/usr/bin/gcc",
     "iproute2": "/sbin/ip",
+    "iputils-ping": "/usr/bin/ping",
     "ipset": "/sbin/ipset",
     "iptables": "/sbin/iptables",
     "libc6-dev": "/usr/include/stdio.h",

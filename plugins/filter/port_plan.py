@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: port_plan
+short_description: What one Kubernetes node must accept, and from whom
+version_added: 0.1.0
+author:
+  - netops.kubernetes contributors (@netops-collections)
+description:
+  - Makes the plan of one node from the inventory's groups, the nodes' addresses and the port matrix. Pure; it changes
+    nothing.
+positional: hostvars, node_name
+options:
+  _input:
+    description: The inventory's C(groups).
+    type: dict
+    required: true
+  hostvars:
+    description: >-
+      The variables of every host. A node's addresses are its variables C(ip) and C(access_ip), and those of the default
+      routes among its facts.
+    type: dict
+    required: true
+  node_name:
+    description: Whose plan.
+    type: str
+    required: true
+  pod_cidrs:
+    description: The pod networks.
+    type: list
+    elements: str
+    default: []
+  service_cidrs:
+    description: The Service networks.
+    type: list
+    elements: str
+    default: []
+  cni:
+    description: Which CNI; its own ports are opened.
+    type: str
+    default: ''
+  encapsulation:
+    description: How the CNI carries packets between nodes.
+    type: str
+    default: ''
+  nodeport_range:
+    description: The API server's C(--service-node-port-range).
+    type: str
+    default: 30000-32767
+  ssh_port:
+    description: Where sshd listens.
+    type: int
+    default: 22
+  peers:
+    description: >-
+      Networks by peer set, instead of those that the inventory gives. The sets C(admins), C(load_balancers) and
+      C(monitoring) are for users to fill; new names are allowed.
+    type: dict
+    default: {}
+  rules:
+    description: >-
+      Rules of your own, or changes of rules by their C(id), with any of C(component), C(protocol), C(ports), C(peers)
+      and C(state=absent).
+    type: list
+    elements: dict
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Show what this node would accept
+  ansible.builtin.debug:
+    msg: "{{ groups | netops.kubernetes.port_plan(hostvars, inventory_hostname, cni='flannel') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The plan, for the module M(netops.kubernetes.node_firewall).
+  type: dict
+"""
+
+from typing import TYPE_CHECKING, Any, Callable
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.inventory import addresses_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def port_plan(
+    groups: Mapping[str, Sequence[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    node_name: str,
+    pod_cidrs: Sequence[str] = (),
+    service_cidrs: Sequence[str] = (),
+    cni: str = "",
+    encapsulation: str = "",
+    nodeport_range: str = "30000-32767",
+    ssh_port: int = 22,
+    peers: Mapping[str, Sequence[str]] | None = None,
+    rules: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """The filter; see DOCUMENTATION."""
+    try:
+        cluster = Cluster(
+            groups=groups,
+            addresses=addresses_of(groups, hostvars),
+            pod_cidrs=tuple(pod_cidrs),
+            service_cidrs=tuple(service_cidrs),
+            cni=cni,
+            encapsulation=encapsulation,
+            nodeport_range=nodeport_range,
+            ssh_port=int(ssh_port),
+            peers=peers or {},
+        )
+        return plan_for(node_name, cluster, rules).to_output()
+    except NetopsError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"port_plan": port_plan}

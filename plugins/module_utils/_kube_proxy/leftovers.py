@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What a kube-proxy mode leaves behind on a node when another one takes over, and how to take it away.
+
+Which chains a mode makes: pkg/proxy/iptables/proxier.go, pkg/proxy/ipvs/proxier.go (Kubernetes 1.36). kubelet's own
+chains, KUBE-FIREWALL, KUBE-IPTABLES-HINT and KUBE-KUBELET-CANARY, belong to no mode.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MODE_CHAINS = {
+    "iptables": (r"KUBE-(?:SVC|SVL|SEP|EXT|FW|XLB)-[A-Z0-9]+|KUBE-NODEPORTS|KUBE-EXTERNAL-SERVICES|KUBE-PROXY-CANARY"),
+    "ipvs": r"KUBE-NODE-PORT|KUBE-LOAD-BALANCER|KUBE-SOURCE-RANGES-FIREWALL|KUBE-IPVS-FILTER|KUBE-IPVS-OUT-FILTER",
+}
+SHARED_CHAINS = r"KUBE-SERVICES|KUBE-POSTROUTING|KUBE-FORWARD|KUBE-MARK-MASQ|KUBE-MARK-DROP|KUBE-PROXY-FIREWALL"
+IPVS_LINK = "kube-ipvs0"
+NFT_TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"))
+
+
+def stale_chains(mode: str) -> re.Pattern[str]:
+    """The names of the chains that are nobody's while ``mode`` is in use (``none``: no kube-proxy at all)."""
+    patterns = [pattern for owner, pattern in MODE_CHAINS.items() if owner != mode]
+    if mode not in MODE_CHAINS:
+        patterns.append(SHARED_CHAINS)
+    return re.compile("|".join(patterns))
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of ``iptables-save``: chains and rules in their order."""
+
+    name: str
+    chains: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+def parse_save(text: str) -> tuple[Table, ...]:
+    """The output of ``iptables-save``."""
+    tables: list[Table] = []
+    name, chains, rules = "", [], []  # type: str, list[str], list[str]
+    for line in text.splitlines():
+        if line.startswith("*"):
+            name, chains, rules = line[1:], [], []
+        elif line.startswith(":"):
+            chains.append(line[1:].split()[0])
+        elif line.startswith("-A"):
+            rules.append(line)
+        elif line == "COMMIT":
+            tables.append(Table(name, tuple(chains), tuple(rules)))
+    return tuple(tables)
+
+
+def removal(tables: tuple[Table, ...], mode: str) -> tuple[str, list[str]]:
+    """What to feed to ``iptables-restore --noflush``, and the chains that go, as ``TABLE CHAIN``.
+
+    Each table is one transaction: rules that lead to a stale chain from elsewhere, then the chains.
+    """
+    pattern = stale_chains(mode)
+    parts: list[str] = []
+    gone: list[str] = []
+    for table in tables:
+        stale = [chain for chain in table.chains if pattern.fullmatch(chain)]
+        if not stale:
+            continue
+        lines = [f"*{table.name}", *(f":{chain} - [0:0]" for chain in stale)]
+        for rule in table.rules:
+            target = re.search(r" -[jg] (\S+)", rule)
+            if rule.split()[1] not in stale and target and target[1] in stale:
+                lines.append(f"-D{rule[2:]}")
+        lines += [f"-X {chain}" for chain in stale]
+        parts.append("\n".join([*lines, "COMMIT", ""]))
+        gone += [f"{table.name} {chain}" for chain in stale]
+    return "".join(parts), gone
+
+
+@dataclass(frozen=True)
+class VirtualService:
+    """One IPVS service: protocol as ipvsadm's option, address and port as ipvsadm writes them."""
+
+    option: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.option} {self.address}"
+
+
+def parse_ip_vs(text: str) -> tuple[VirtualService, ...]:
+    """The services of ``/proc/net/ip_vs`` (net/netfilter/ipvs/ip_vs_ctl.c), addresses in hexadecimal there."""
+    services: list[VirtualService] = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] in {"TCP", "UDP", "SCTP"}:
+            host, _, port = words[1].rpartition(":")
+            address = f"{_address(host)}:{int(port, 16)}"
+            services.append(VirtualService({"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}[words[0]], address))
+    return tuple(services)
+
+
+def _address(host: str) -> str:
+    if host.startswith("["):
+        return host
+    number = int(host, 16)
+    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def is_kube_set(name: str) -> bool:
+    """Whether an ipset is of kube-proxy's mode ipvs."""
+    return bool(re.fullmatch(r"KUBE-(?:6-)?[A-Z-]+", name))
