@@ -30,54 +30,6 @@ def stale_chains(mode: str) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table of ``iptables-save``: chains and rules in their order."""
-
-    name: str
-    chains: tuple[str, ...]
-    rules: tuple[str, ...]
-
-
-def parse_save(text: str) -> tuple[Table, ...]:
-    """The output of ``iptables-save``."""
-    tables: list[Table] = []
-    name, chains, rules = "", [], []  # type: str, list[str], list[str]
-    for line in text.splitlines():
-        if line.startswith("*"):
-            name, chains, rules = line[1:], [], []
-        elif line.startswith(":"):
-            chains.append(line[1:].split()[0])
-        elif line.startswith("-A"):
-            rules.append(line)
-        elif line == "COMMIT":
-            tables.append(Table(name, tuple(chains), tuple(rules)))
-    return tuple(tables)
-
-
-def removal(tables: tuple[Table, ...], mode: str) -> tuple[str, list[str]]:
-    """What to feed to ``iptables-restore --noflush``, and the chains that go, as ``TABLE CHAIN``.
-
-    Each table is one transaction: rules that lead to a stale chain from elsewhere, then the chains.
-    """
-    pattern = stale_chains(mode)
-    parts: list[str] = []
-    gone: list[str] = []
-    for table in tables:
-        stale = [chain for chain in table.chains if pattern.fullmatch(chain)]
-        if not stale:
-            continue
-        lines = [f"*{table.name}", *(f":{chain} - [0:0]" for chain in stale)]
-        for rule in table.rules:
-            target = re.search(r" -[jg] (\S+)", rule)
-            if rule.split()[1] not in stale and target and target[1] in stale:
-                lines.append(f"-D{rule[2:]}")
-        lines += [f"-X {chain}" for chain in stale]
-        parts.append("\n".join([*lines, "COMMIT", ""]))
-        gone += [f"{table.name} {chain}" for chain in stale]
-    return "".join(parts), gone
-
-
-@dataclass(frozen=True)
 class VirtualService:
     """One IPVS service: protocol as ipvsadm's option, address and port as ipvsadm writes them."""
 

@@ -13,28 +13,29 @@ from pathlib import Path
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
     IPVS_LINK,
     NFT_TABLES,
-    Table,
     VirtualService,
     is_kube_set,
     parse_ip_vs,
-    parse_save,
-    removal,
+    stale_chains,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import (
+    ChainRemoval,
+    find_chains,
+    remove_chains,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
 
 # Port and path of its metrics server and of its health check.
 MODE = (10249, "/proxyMode")
 HEALTH = (10256, "/healthz")
-FAMILIES = ("iptables", "ip6tables")
 
 
 @dataclass(frozen=True)
 class Leftovers:
     """What is nobody's on this node; each line names one thing."""
 
-    restore: tuple[tuple[str, str], ...]
-    chains: tuple[str, ...]
+    chains: ChainRemoval
     sets: tuple[str, ...]
     services: tuple[VirtualService, ...]
     link: bool
@@ -43,7 +44,7 @@ class Leftovers:
     @property
     def lines(self) -> list[str]:
         return [
-            *(f"chain {chain}" for chain in self.chains),
+            *(f"chain {chain}" for chain in self.chains.chains),
             *(f"ipset {name}" for name in self.sets),
             *(f"ipvs service {service}" for service in self.services),
             *([f"link {IPVS_LINK}"] if self.link else []),
@@ -95,15 +96,9 @@ def virtual_services() -> tuple[VirtualService, ...]:
 
 def observe(mode: str) -> Leftovers:
     """What is nobody's while ``mode`` is in use."""
-    restore: list[tuple[str, str]] = []
-    chains: list[str] = []
-    for program in FAMILIES:
-        text, gone = removal(_tables(program), mode)
-        if text:
-            restore.append((program, text))
-            chains += [f"{program} {chain}" for chain in gone]
+    chains = find_chains(stale_chains(mode))
     if mode == "ipvs":
-        return Leftovers(tuple(restore), tuple(chains), (), (), False, _nft_tables())
+        return Leftovers(chains, (), (), False, _nft_tables())
     sets = (
         [name for name in require(["ipset", "list", "-name"]).split() if is_kube_set(name)] if exists("ipset") else []
     )
@@ -111,13 +106,7 @@ def observe(mode: str) -> Leftovers:
     # Without its link the services are another program's: kube-proxy binds each of its addresses there.
     services = virtual_services() if link else ()
     tables = () if mode == "nftables" else _nft_tables()
-    return Leftovers(tuple(restore), tuple(chains), tuple(sets), services, link, tables)
-
-
-def _tables(program: str) -> tuple[Table, ...]:
-    if not exists(f"{program}-save"):
-        return ()
-    return parse_save(require([f"{program}-save"]))
+    return Leftovers(chains, tuple(sets), services, link, tables)
 
 
 def _nft_tables() -> tuple[tuple[str, str], ...]:
@@ -132,8 +121,7 @@ def clean(found: Leftovers) -> None:
 
     :raises NodeError: a program refuses, or ipvsadm is needed and missing.
     """
-    for program, text in found.restore:
-        require([f"{program}-restore", "--noflush", "-w", "10"], stdin=text)
+    remove_chains(found.chains)
     for name in found.sets:
         require(["ipset", "destroy", name])
     if found.services and not exists("ipvsadm"):

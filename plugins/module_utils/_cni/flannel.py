@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Flannel as Kubernetes objects, and what it leaves on a node.
+
+The objects are those of Flannel's own ``kube-flannel.yml`` (v0.28.9) with the settings that its ``backends.md`` and
+``configuration.md`` name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+
+NAMESPACE = "kube-flannel"
+NAME = "flannel"
+CONFLIST = "10-flannel.conflist"
+HEALTH_PORT = 8081
+BACKENDS = ("vxlan", "host-gw", "wireguard", "udp")
+CHAINS = re.compile(r"FLANNEL-POSTRTG|FLANNEL-FWD")
+LINKS = ("cni0", "flannel.1", "flannel-v6.1", "flannel-wg", "flannel-wg-v6")
+NFT_TABLES = (("ip", "flannel-ipv4"), ("ip6", "flannel-ipv6"))
+
+
+class FlannelError(NetopsError):
+    """Settings that Flannel cannot work with."""
+
+
+@dataclass(frozen=True)
+class Flannel:
+    """What is wanted of Flannel.
+
+    :param pod_cidrs: one network, or one of each family.
+    :param mtu: of the nodes' network, in bytes; Flannel subtracts its own overhead. 0 lets it find out.
+    :param vni: VXLAN network identifier.
+    :param port: UDP port of VXLAN.
+    """
+
+    pod_cidrs: tuple[str, ...]
+    backend: str = "vxlan"
+    mtu: int = 0
+    vni: int = 1
+    port: int = 8472
+    direct_routing: bool = False
+    nftables: bool = False
+    image: str = "ghcr.io/flannel-io/flannel:v0.28.9"
+    cni_image: str = "ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel3"
+
+
+def require_sound(flannel: Flannel) -> None:
+    """Require settings that Flannel accepts.
+
+    :raises FlannelError: they contradict each other, or a network is none.
+    """
+    if flannel.backend not in BACKENDS:
+        raise FlannelError("flannel_backend", repr(flannel.backend), f"one of {', '.join(BACKENDS)}")
+    versions = [network.version for network in _networks(flannel)]
+    if not versions or len(set(versions)) != len(versions):
+        raise FlannelError(
+            "pod networks", f"{', '.join(flannel.pod_cidrs) or 'none'}", "one network, or one of each address family"
+        )
+    if flannel.direct_routing and flannel.backend != "vxlan":
+        raise FlannelError("flannel_direct_routing", f"backend {flannel.backend} has no such setting", "backend vxlan")
+    if not 0 < flannel.port < 65536 or not 0 < flannel.vni < 2**24:
+        raise FlannelError("flannel", f"port {flannel.port}, vni {flannel.vni}", "a port, and a number below 2^24")
+
+
+def _networks(flannel: Flannel) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    try:
+        return [ipaddress.ip_network(cidr) for cidr in flannel.pod_cidrs]
+    except ValueError as error:
+        raise FlannelError("pod networks", str(error), "networks without host bits") from error
+
+
+def net_conf(flannel: Flannel) -> dict[str, Any]:
+    """``net-conf.json``: what flanneld reads."""
+    by_version = {network.version: str(network) for network in _networks(flannel)}
+    backend: dict[str, Any] = {"Type": flannel.backend}
+    if flannel.backend == "vxlan":
+        backend |= {"VNI": flannel.vni, "Port": flannel.port}
+        if flannel.direct_routing:
+            backend["DirectRouting"] = True
+    if flannel.mtu and flannel.backend != "host-gw":
+        backend["MTU"] = flannel.mtu
+    conf: dict[str, Any] = {"EnableNFTables": flannel.nftables, "Backend": backend}
+    if 4 in by_version:
+        conf["Network"] = by_version[4]
+    else:
+        conf["EnableIPv4"] = False
+    if 6 in by_version:
+        conf |= {"EnableIPv6": True, "IPv6Network": by_version[6]}
+    return conf
+
+
+def cni_conf() -> dict[str, Any]:
+    """The network configuration list that every node gets."""
+    return {
+        "name": "cbr0",
+        "cniVersion": "0.3.1",
+        "plugins": [
+            {"type": "flannel", "delegate": {"hairpinMode": True, "isDefaultGateway": True}},
+            {"type": "portmap", "capabilities": {"portMappings": True}},
+        ],
+    }
+
+
+def objects(flannel: Flannel) -> list[dict[str, Any]]:
+    """Every object of a Flannel with these settings.
+
+    :raises FlannelError: the settings are not sound.
+    """
+    require_sound(flannel)
+    configuration = {
+        "cni-conf.json": json.dumps(cni_conf(), indent=2) + "\n",
+        "net-conf.json": json.dumps(net_conf(flannel), indent=2) + "\n",
+    }
+    rules = [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]},
+    ]
+    rbac = "rbac.authorization.k8s.io"
+    role = {"apiGroup": rbac, "kind": "ClusterRole", "name": NAME}
+    subjects = [{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {
+                "name": NAMESPACE,
+                "labels": {"k8s-app": NAME, "pod-security.kubernetes.io/enforce": "privileged"},
+            },
+        },
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(NAME, NAMESPACE)},
+        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": _metadata(NAME), "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": _metadata(NAME),
+            "roleRef": role,
+            "subjects": subjects,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": _metadata("kube-flannel-cfg", NAMESPACE, tier="node", app=NAME),
+            "data": configuration,
+        },
+        _daemon_set(flannel, configuration),
+    ]
+
+
+def _metadata(name: str, namespace: str = "", **labels: str) -> dict[str, Any]:
+    place = {"namespace": namespace} if namespace else {}
+    return {"name": name, **place, "labels": {"k8s-app": NAME, **labels}}
+
+
+def _daemon_set(flannel: Flannel, configuration: dict[str, str]) -> dict[str, Any]:
+    labels = {"tier": "node", "app": NAME}
+    # flanneld reads its configuration once: another configuration must be another pod.
+    annotations = {"netops.kubernetes/configuration": json.dumps(configuration, sort_keys=True)}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": _metadata("kube-flannel-ds", NAMESPACE, **labels),
+        "spec": {
+            "selector": {"matchLabels": {"app": NAME}},
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations},
+                "spec": _pod(flannel),
+            },
+        },
+    }
+
+
+def _mount(name: str, path: str) -> dict[str, str]:
+    return {"name": name, "mountPath": path}
+
+
+def _field(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+
+
+def _pod(flannel: Flannel) -> dict[str, Any]:
+    linux = {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}
+    required = {"nodeSelectorTerms": [linux]}
+    plugin = {
+        "name": "install-cni-plugin",
+        "image": flannel.cni_image,
+        "command": ["cp"],
+        "args": ["-f", "/flannel", "/opt/cni/bin/flannel"],
+        "volumeMounts": [_mount("cni-plugin", "/opt/cni/bin")],
+    }
+    conflist = {
+        "name": "install-cni",
+        "image": flannel.image,
+        "command": ["/opt/bin/install-conf"],
+        "args": ["/etc/kube-flannel/cni-conf.json", f"/etc/cni/net.d/{CONFLIST}"],
+        "volumeMounts": [_mount("cni", "/etc/cni/net.d"), _mount("flannel-cfg", "/etc/kube-flannel/")],
+    }
+    return {
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
+        "hostNetwork": True,
+        "priorityClassName": "system-node-critical",
+        "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}],
+        "serviceAccountName": NAME,
+        "initContainers": [plugin, conflist],
+        "containers": [_container(flannel)],
+        "volumes": [
+            {"name": "run", "hostPath": {"path": "/run/flannel"}},
+            {"name": "cni-plugin", "hostPath": {"path": "/opt/cni/bin"}},
+            {"name": "cni", "hostPath": {"path": "/etc/cni/net.d"}},
+            {"name": "flannel-cfg", "configMap": {"name": "kube-flannel-cfg"}},
+            {"name": "xtables-lock", "hostPath": {"path": "/run/xtables.lock", "type": "FileOrCreate"}},
+        ],
+    }
+
+
+def _container(flannel: Flannel) -> dict[str, Any]:
+    return {
+        "name": "kube-flannel",
+        "image": flannel.image,
+        "command": ["/opt/bin/flanneld"],
+        "args": ["--ip-masq", "--kube-subnet-mgr", f"--healthz-port={HEALTH_PORT}"],
+        "ports": [{"name": "healthz", "containerPort": HEALTH_PORT, "protocol": "TCP"}],
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "healthz"},
+            "initialDelaySeconds": 10,
+            "periodSeconds": 30,
+        },
+        "readinessProbe": {
+            "httpGet": {"path": "/readyz", "port": "healthz"},
+            "initialDelaySeconds": 5,
+            "periodSeconds": 10,
+        },
+        "resources": {"requests": {"cpu": "100m", "memory": "50Mi"}},
+        "securityContext": {"privileged": False, "capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}},
+        "env": [
+            _field("POD_NAME", "metadata.name"),
+            _field("POD_NAMESPACE", "metadata.namespace"),
+            {"name": "EVENT_QUEUE_DEPTH", "value": "5000"},
+            {"name": "CONT_WHEN_CACHE_NOT_READY", "value": "false"},
+        ],
+        "volumeMounts": [
+            _mount("run", "/run/flannel"),
+            _mount("flannel-cfg", "/etc/kube-flannel/"),
+            _mount("xtables-lock", "/run/xtables.lock"),
+        ],
+    }

@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""The test pods on a cluster: made, asked, taken away."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.checks import (
+    HTTP_PORT,
+    NAME,
+    NAMESPACE,
+    Check,
+    Verdict,
+    judge,
+    objects,
+    plan,
+    pods_of,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import (
+    apply_all,
+    wait_gone,
+    wait_ready,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+WORKERS = 8
+PLACE = ObjectRef("v1", "Namespace", NAMESPACE)
+SERVICE = ObjectRef("v1", "Service", NAME, NAMESPACE)
+
+
+class ConnectivityError(NetopsError):
+    """Connections that do not work; each is named."""
+
+
+def prove(client: KubeClient, image: str, names: Sequence[str], timeout: float) -> list[Verdict]:
+    """Try every connection until all work or the time is over; the test pods are gone afterwards.
+
+    :param image: of agnhost.
+    :param timeout: seconds for the pods to be ready, and again for the connections to work.
+    :raises KubeError: the pods do not become ready.
+    """
+    remains = client.get(PLACE)
+    if remains and remains["metadata"].get("deletionTimestamp"):
+        wait_gone(client, PLACE, time.monotonic() + timeout)
+    wanted = objects(image)
+    try:
+        apply_all(client, wanted, force=True, check=False)
+        wait_ready(client, wanted, timeout)
+        checks = planned(client, names)
+        return _until_all_pass(client, checks, timeout)
+    finally:
+        client.delete(PLACE, propagation="Background")
+
+
+def planned(client: KubeClient, names: Sequence[str]) -> list[Check]:
+    """The connections to try on the cluster as it is."""
+    pods = pods_of(list(client.list("v1", "Pod", NAMESPACE)))
+    service = client.get(SERVICE)
+    if service is None:
+        raise ConnectivityError(str(SERVICE), "it went away meanwhile", remedy="Let nobody else work in its namespace")
+    nodes = {
+        node["metadata"]["name"]: address["address"]
+        for node in client.list("v1", "Node")
+        for address in reversed(node["status"].get("addresses") or [])
+        if address["type"] == "InternalIP"
+    }
+    return plan(pods, service, nodes, names)
+
+
+def _until_all_pass(client: KubeClient, checks: Sequence[Check], timeout: float) -> list[Verdict]:
+    """New connections only; what fails is tried again until the time is over."""
+    deadline = time.monotonic() + timeout
+    verdicts = {}
+    waiting = list(checks)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        while waiting:
+            for verdict in pool.map(lambda check: dial(client, check), waiting):
+                verdicts[verdict.check] = verdict
+            waiting = [check for check in waiting if not verdicts[check].passed]
+            if time.monotonic() > deadline:
+                break
+            if waiting:
+                time.sleep(1.0)
+    return [verdicts[check] for check in checks]
+
+
+def dial(client: KubeClient, check: Check) -> Verdict:
+    """One connection, opened by a pod on behalf of the API server's proxy."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{check.source.name}:{HTTP_PORT}/proxy/dial"
+    try:
+        return judge(check, client.raw("GET", path, query=check.query))
+    except KubeError as error:
+        return judge(check, None, refused=error.seen)
+
+
+def require_all(verdicts: Sequence[Verdict]) -> None:
+    """Require that every connection works.
+
+    :raises ConnectivityError: some do not; at most ten are named.
+    """
+    broken = [verdict for verdict in verdicts if not verdict.passed]
+    if broken:
+        lines = [
+            f"{verdict.check.what} from pod on {verdict.check.source.node_name} to {verdict.check.target}: {verdict.seen}"
+            for verdict in broken[:10]
+        ]
+        raise ConnectivityError(
+            "connectivity of the cluster",
+            f"{len(broken)} of {len(verdicts)} connections fail: " + " | ".join(lines),
+            "all of them to work",
+            "Look at the CNI's and kube-proxy's pods on the nodes named, and at the ports between them",
+        )

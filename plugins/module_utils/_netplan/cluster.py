@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What a kubeadm cluster itself says about its network, and whether it can work."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+KUBEADM = ObjectRef("v1", "ConfigMap", "kubeadm-config", "kube-system")
+DNS = ObjectRef("v1", "Service", "kube-dns", "kube-system")
+
+
+class NetworkError(NetopsError):
+    """Networks that cannot work together."""
+
+
+def network_of(client: KubeClient) -> dict[str, Any]:
+    """Pod and Service networks, the DNS address, and the nodes with theirs.
+
+    Pod networks are those of kubeadm's configuration, else what the nodes' own pod networks are.
+    """
+    configuration = _kubeadm(client)
+    networking = configuration.get("networking") or {}
+    nodes = [_node(node) for node in client.list("v1", "Node")]
+    dns = client.get(DNS)
+    pods = _split(networking.get("podSubnet")) or [cidr for node in nodes for cidr in node["pod_cidrs"]]
+    return {
+        "kubernetes_version": client.server_version,
+        "pod_cidrs": pods,
+        "service_cidrs": _split(networking.get("serviceSubnet")),
+        "dns_address": dns["spec"].get("clusterIP", "") if dns else "",
+        "nodes": nodes,
+    }
+
+
+def _kubeadm(client: KubeClient) -> Mapping[str, Any]:
+    import yaml
+
+    live = client.get(KUBEADM)
+    content = yaml.safe_load((live or {}).get("data", {}).get("ClusterConfiguration") or "{}")
+    return content if isinstance(content, dict) else {}
+
+
+def _split(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
+
+
+def _node(node: Mapping[str, Any]) -> dict[str, Any]:
+    spec, status = node.get("spec") or {}, node.get("status") or {}
+    addresses = [one["address"] for one in status.get("addresses") or [] if one["type"] == "InternalIP"]
+    return {"name": node["metadata"]["name"], "pod_cidrs": spec.get("podCIDRs") or [], "addresses": addresses}
+
+
+def require_sound(pods: Sequence[str], services: Sequence[str], nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Require that no network overlaps another.
+
+    :raises NetworkError: two overlap; both are named.
+    """
+    named = [*(("pod network", cidr) for cidr in pods), *(("Service network", cidr) for cidr in services)]
+    named += [(f"address of node {node['name']}", address) for node in nodes for address in node["addresses"]]
+    parsed = [(what, _network(what, cidr)) for what, cidr in named]
+    for number, (what, network) in enumerate(parsed):
+        for other_what, other in parsed[:number]:
+            if what.startswith("address") and other_what.startswith("address"):
+                continue
+            if network.version == other.version and network.overlaps(other):
+                raise NetworkError(
+                    f"{what} {network}",
+                    f"it overlaps the {other_what} {other}",
+                    "networks of their own for pods, Services and nodes",
+                    "Choose another network for one of them",
+                )
+
+
+def _network(what: str, cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(cidr)
+    except ValueError as error:
+        raise NetworkError(f"{what} {cidr!r}", str(error), "a network without host bits") from error

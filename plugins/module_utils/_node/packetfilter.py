@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Chains of iptables, legacy or nft: read, and removed without touching what is beside them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import exists, require
+
+FAMILIES = ("iptables", "ip6tables")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of ``iptables-save``: chains and rules in their order."""
+
+    name: str
+    chains: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+def parse_save(text: str) -> tuple[Table, ...]:
+    """The output of ``iptables-save``."""
+    tables: list[Table] = []
+    name, chains, rules = "", [], []  # type: str, list[str], list[str]
+    for line in text.splitlines():
+        if line.startswith("*"):
+            name, chains, rules = line[1:], [], []
+        elif line.startswith(":"):
+            chains.append(line[1:].split()[0])
+        elif line.startswith("-A"):
+            rules.append(line)
+        elif line == "COMMIT":
+            tables.append(Table(name, tuple(chains), tuple(rules)))
+    return tuple(tables)
+
+
+def removal(tables: tuple[Table, ...], pattern: re.Pattern[str]) -> tuple[str, list[str]]:
+    """How to remove the chains whose names match.
+
+    Returns what to feed to ``iptables-restore --noflush``, and the chains that go, as ``TABLE CHAIN``. Each table
+    is one transaction: rules that lead there from elsewhere, then the chains.
+    """
+    parts: list[str] = []
+    gone: list[str] = []
+    for table in tables:
+        stale = [chain for chain in table.chains if pattern.fullmatch(chain)]
+        if not stale:
+            continue
+        lines = [f"*{table.name}", *(f":{chain} - [0:0]" for chain in stale)]
+        for rule in table.rules:
+            target = re.search(r" -[jg] (\S+)", rule)
+            if rule.split()[1] not in stale and target and target[1] in stale:
+                lines.append(f"-D{rule[2:]}")
+        lines += [f"-X {chain}" for chain in stale]
+        parts.append("\n".join([*lines, "COMMIT", ""]))
+        gone += [f"{table.name} {chain}" for chain in stale]
+    return "".join(parts), gone
+
+
+@dataclass(frozen=True)
+class ChainRemoval:
+    """Which chains of this node go, and the transactions that do it.
+
+    :param transactions: program and its input.
+    :param chains: as ``PROGRAM TABLE CHAIN``.
+    """
+
+    transactions: tuple[tuple[str, str], ...]
+    chains: tuple[str, ...]
+
+
+def find_chains(pattern: re.Pattern[str]) -> ChainRemoval:
+    """The chains of this node whose names match, in both families."""
+    transactions: list[tuple[str, str]] = []
+    chains: list[str] = []
+    for program in FAMILIES:
+        if not exists(f"{program}-save"):
+            continue
+        text, gone = removal(parse_save(require([f"{program}-save"])), pattern)
+        if text:
+            transactions.append((program, text))
+            chains += [f"{program} {chain}" for chain in gone]
+    return ChainRemoval(tuple(transactions), tuple(chains))
+
+
+def remove_chains(found: ChainRemoval) -> None:
+    """Carry the removal out.
+
+    :raises NodeError: a table refuses its transaction; it is as it was.
+    """
+    for program, text in found.transactions:
+        require([f"{program}-restore", "--noflush", "-w", "10"], stdin=text)

@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_network_info
+short_description: Tell what a cluster itself says about its network
+version_added: 0.1.0
+description:
+  - Reads the pod and Service networks, the address of the cluster's DNS and the nodes' addresses, so that nobody has to
+    repeat them. Fails when two networks overlap.
+  - Needs the verbs C(get) on ConfigMap C(kubeadm-config) and Service C(kube-dns) in C(kube-system), C(list) on nodes.
+author:
+  - netops.kubernetes contributors (@netops-collections)
+extends_documentation_fragment:
+  - netops.kubernetes.attributes.reading
+  - netops.kubernetes.connection
+options:
+  pod_cidrs:
+    description: The pod networks, where the cluster does not know them or others are wanted.
+    type: list
+    elements: str
+    default: []
+  service_cidrs:
+    description: Likewise the Service networks.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Read the cluster's networks
+  netops.kubernetes.cluster_network_info:
+  register: cluster
+"""
+
+RETURN = r"""
+kubernetes_version:
+  description: The API server's version.
+  returned: success
+  type: str
+  sample: v1.36.3
+pod_cidrs:
+  description: The pod networks.
+  returned: success
+  type: list
+  elements: str
+  sample: [10.244.0.0/16]
+service_cidrs:
+  description: The Service networks; empty where they cannot be read.
+  returned: success
+  type: list
+  elements: str
+  sample: [10.96.0.0/16]
+dns_address:
+  description: The address of the cluster's DNS; empty when there is none.
+  returned: success
+  type: str
+  sample: 10.96.0.10
+nodes:
+  description: The nodes.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The node's name.
+      type: str
+    addresses:
+      description: Its internal addresses.
+      type: list
+      elements: str
+    pod_cidrs:
+      description: The part of the pod networks that it has.
+      type: list
+      elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.cluster import network_of, require_sound
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **argument_spec(),
+            "pod_cidrs": {"type": "list", "elements": "str", "default": []},
+            "service_cidrs": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+
+    def job() -> dict[str, Any]:
+        found = network_of(connect(module.params))
+        for name in ("pod_cidrs", "service_cidrs"):
+            found[name] = module.params[name] or found[name]
+        require_sound(found["pod_cidrs"], found["service_cidrs"], found["nodes"])
+        return {"changed": False, **found}
+
+    run(module, job)
+
+
+if __name__ == "__main__":
+    main()

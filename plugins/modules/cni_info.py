@@ -1,0 +1,68 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cni_info
+short_description: Tell which CNIs are configured on a node
+version_added: 0.1.0
+description:
+  - Reads the network configuration lists of the node that the module runs on.
+  - Needs to read C(/etc/cni/net.d). Only Python is needed on the node.
+author:
+  - netops.kubernetes contributors (@netops-collections)
+extends_documentation_fragment:
+  - netops.kubernetes.attributes.reading
+options:
+  expected:
+    description: The one CNI that may be configured here; any other is an error that names it.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Require that no other CNI than Flannel is configured
+  netops.kubernetes.cni_info:
+    expected: flannel
+"""
+
+RETURN = r"""
+configurations:
+  description: The CNI by the name of each configuration file.
+  returned: success
+  type: dict
+  sample: {"10-flannel.conflist": "flannel"}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import CONFIGURATIONS, configurations
+from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"expected": {"type": "str"}}, supports_check_mode=True)
+
+    def job() -> dict[str, Any]:
+        found = configurations()
+        expected = module.params["expected"]
+        others = {name: cni for name, cni in found.items() if expected and cni != expected}
+        if others:
+            listed = ", ".join(f"{cni} ({CONFIGURATIONS}/{name})" for name, cni in others.items())
+            raise NetopsError(
+                "CNI of this node",
+                f"{listed} is configured",
+                f"{expected} alone: two CNIs on a node break each other",
+                "Remove the other one first, with its own uninstallation",
+            )
+        return {"changed": False, "configurations": found}
+
+    run(module, job)
+
+
+if __name__ == "__main__":
+    main()
