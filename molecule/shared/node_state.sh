@@ -27,4 +27,4 @@ for path in /etc/cni /etc/modules-load.d /etc/sysctl.d /etc/systemd/system /etc/
 done
 echo "== sysctls"
 sysctl -e net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce \
-  net.ipv4.vs.conntrack net.ipv4.conf.all.route_localnet
+  net.ipv4.conf.all.route_localnet

@@ -153,6 +153,8 @@ def command_ssh(bed: Bed, asked: argparse.Namespace) -> None:
 
 
 def command_outside(bed: Bed, asked: argparse.Namespace) -> None:
+    # The test bed's own client is found without a path.
+    os.environ["PATH"] += f":{bed.store.path(artefacts.client)}"
     os.execvp("ip", ["ip", "netns", "exec", bed.netns, *asked.words])  # noqa: S606 - as above
 
 

@@ -112,8 +112,8 @@ def require_all(verdicts: Sequence[Verdict]) -> None:
     broken = [verdict for verdict in verdicts if not verdict.passed]
     if broken:
         lines = [
-            f"{verdict.check.what} from pod on {verdict.check.source.node_name} to {verdict.check.target}: {verdict.seen}"
-            for verdict in broken[:10]
+            f"{one.check.what} from pod on {one.check.source.node_name} to {one.check.target}: {one.seen}"
+            for one in broken[:10]
         ]
         raise ConnectivityError(
             "connectivity of the cluster",

@@ -28,7 +28,12 @@ def uses_pod_network(pod: Mapping[str, Any]) -> bool:
 
 
 def is_evictable(pod: Mapping[str, Any]) -> bool:
-    """Whether a pod comes back elsewhere, or later: it has an owner, and the owner is no DaemonSet."""
+    """Whether a pod comes back elsewhere, or later: it has an owner, and the owner is no DaemonSet.
+
+    One that is already on its way out is only waited for.
+    """
+    if pod["metadata"].get("deletionTimestamp"):
+        return True
     owners = pod["metadata"].get("ownerReferences") or []
     return any(owner.get("controller") and owner["kind"] != "DaemonSet" for owner in owners)
 
