@@ -24,11 +24,12 @@ export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 help: ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-$(VENV)/ready: tests/requirements/dev.txt
-	@tests/gates/environment $(PYTHON) $(VENV) $<
+# The folder is named after the content of the lock file, whose date says nothing.
+$(VENV)/ready:
+	@tests/gates/environment $(PYTHON) $(VENV) tests/requirements/dev.txt
 
-$(IMPORTER)/ready: tests/requirements/importer.txt
-	@tests/gates/environment $(PYTHON) $(IMPORTER) $<
+$(IMPORTER)/ready:
+	@tests/gates/environment $(PYTHON) $(IMPORTER) tests/requirements/importer.txt
 
 $(COLLECTION):
 	@mkdir -p $(@D) && ln -sfn $(CURDIR) $@
