@@ -24,6 +24,12 @@ options:
   api_key:
     description: Bearer token (E(K8S_AUTH_API_KEY)).
     type: str
+  username:
+    description: User name, for a proxy in front of the API server that asks for one (E(K8S_AUTH_USERNAME)).
+    type: str
+  password:
+    description: Password of O(username) (E(K8S_AUTH_PASSWORD)).
+    type: str
   ca_cert:
     description: Path of the certificate authority that signed the server's certificate (E(K8S_AUTH_SSL_CA_CERT)).
     type: path
@@ -42,6 +48,11 @@ options:
     aliases: [verify_ssl]
   proxy:
     description: URL of an HTTP proxy on the way to the server (E(K8S_AUTH_PROXY)).
+    type: str
+  tls_server_name:
+    description:
+      - Name that the server's certificate must bear, when it differs from the host.
+      - The environment variable E(K8S_AUTH_TLS_SERVER_NAME) gives its default.
     type: str
 requirements:
   - kubernetes >= 31.0.0 (Python, where the module runs)

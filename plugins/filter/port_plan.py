@@ -44,9 +44,17 @@ options:
     type: str
     default: ''
   encapsulation:
-    description: How the CNI carries packets between nodes.
+    description: >-
+      How the CNI carries packets between nodes; required when O(cni) is V(flannel) (V(vxlan), V(host-gw), V(udp),
+      V(wireguard), V(ipip)), V(calico) (V(vxlan), V(vxlan-crosssubnet), V(ipip), V(ipip-crosssubnet), V(none)) or
+      V(cilium) (V(vxlan), V(geneve), V(native)).
     type: str
     default: ''
+  add_ons:
+    description: What else needs ports, any of V(hubble), V(ipsec), V(nodelocaldns), V(typha), V(wireguard).
+    type: list
+    elements: str
+    default: []
   nodeport_range:
     description: The API server's C(--service-node-port-range).
     type: str
@@ -73,7 +81,8 @@ options:
 EXAMPLES = r"""
 - name: Show what this node would accept
   ansible.builtin.debug:
-    msg: "{{ groups | netops.kubernetes.port_plan(hostvars, inventory_hostname, cni='flannel') }}"
+    msg: >-
+      {{ groups | netops.kubernetes.port_plan(hostvars, inventory_hostname, cni='flannel', encapsulation='vxlan') }}
 """
 
 RETURN = r"""
@@ -105,6 +114,7 @@ def port_plan(
     ssh_port: int = 22,
     peers: Mapping[str, Sequence[str]] | None = None,
     rules: Sequence[Mapping[str, Any]] = (),
+    add_ons: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The filter; see DOCUMENTATION."""
     try:
@@ -115,6 +125,7 @@ def port_plan(
             service_cidrs=tuple(service_cidrs),
             cni=cni,
             encapsulation=encapsulation,
+            add_ons=tuple(add_ons),
             nodeport_range=nodeport_range,
             ssh_port=int(ssh_port),
             peers=peers or {},

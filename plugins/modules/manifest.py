@@ -27,15 +27,32 @@ options:
     elements: raw
     default: []
   src:
-    description: Files with such documents, or folders with C(.yml), C(.yaml) and C(.json) files.
+    description: Files with such documents, folders with C(.yml), C(.yaml) and C(.json) files, or URLs.
     type: list
     elements: path
     default: []
+  checksum:
+    description: Checksums as V(sha256:HEX), by the entry of O(src) that they belong to. A URL must have one.
+    type: dict
+    default: {}
   state:
     description: Whether the objects are to be there.
     type: str
     choices: [present, absent]
     default: present
+  owner:
+    description:
+      - A name for all objects that belong together, such as those of one role.
+      - They get the label C(netops.kubernetes/owner) and are listed in the ConfigMap
+        C(netops-kubernetes-OWNER) in C(kube-system), so that O(prune) knows them.
+    type: str
+  prune:
+    description:
+      - Delete what O(owner) has applied before and what this call does not name. Only objects with the labels of the
+        collection and of the owner are deleted.
+      - With O(state=absent), delete all that the owner has applied; O(definitions) and O(src) are then left out.
+    type: bool
+    default: false
   force_conflicts:
     description: Take over fields that another field manager owns, instead of failing with its name.
     type: bool
@@ -44,8 +61,29 @@ options:
     description: Wait until every object is ready (O(state=present)); O(state=absent) always waits until they are gone.
     type: bool
     default: false
+  conditions:
+    description:
+      - With O(wait), what the objects of a kind must say in C(status.conditions). For such a kind this takes the place
+        of the rule that the module knows.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: The kind of objects that must have the condition.
+        type: str
+        required: true
+      type:
+        description: Type of the condition.
+        type: str
+        required: true
+      status:
+        description: Its status.
+        type: str
+        choices: ["True", "False", Unknown]
+        default: "True"
   wait_timeout:
-    description: Seconds to wait for all of them.
+    description: Seconds to wait for all of them to be ready, or to be gone.
     type: int
     default: 300
 """
@@ -68,10 +106,24 @@ EXAMPLES = r"""
             - type: Container
               default:
                 memory: 128Mi
+
+- name: Apply a file as all that belongs to one owner, and wait until it works
+  netops.kubernetes.manifest:
+    src:
+      - manifests/shop.yml
+    owner: shop
+    prune: true
+    wait: true
+
+- name: Take away all that this owner has applied
+  netops.kubernetes.manifest:
+    owner: shop
+    prune: true
+    state: absent
 """
 
 RETURN = r"""
-objects:
+changes:
   description: What happened to each object.
   returned: success
   type: list
@@ -95,15 +147,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import (
-    apply_all,
-    delete_all,
-    result_of,
-    wait_ready,
-)
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump, load
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.task import manifest
 
 
 def main() -> None:
@@ -112,25 +158,30 @@ def main() -> None:
             **argument_spec(),
             "definitions": {"type": "list", "elements": "raw", "default": []},
             "src": {"type": "list", "elements": "path", "default": []},
+            "checksum": {"type": "dict", "default": {}},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "owner": {"type": "str"},
+            "prune": {"type": "bool", "default": False},
             "force_conflicts": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": False},
+            "conditions": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "kind": {"type": "str", "required": True},
+                    "type": {"type": "str", "required": True},
+                    "status": {"type": "str", "choices": ["True", "False", "Unknown"], "default": "True"},
+                },
+            },
             "wait_timeout": {"type": "int", "default": 300},
         },
+        required_if=[("prune", True, ("owner",))],
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
-        asked = module.params
-        objects = load(asked["definitions"], asked["src"])
-        client = connect(asked)
-        if asked["state"] == "absent":
-            changes = delete_all(client, objects, check=module.check_mode, timeout=asked["wait_timeout"])
-        else:
-            changes = apply_all(client, objects, force=asked["force_conflicts"], check=module.check_mode)
-            if asked["wait"] and not module.check_mode:
-                wait_ready(client, objects, asked["wait_timeout"])
-        return result_of(client, changes, dump)
+        return manifest(module.params, dump, check=module.check_mode)
 
     run(module, job)
 

@@ -47,7 +47,8 @@ options:
 EXAMPLES = r"""
 - name: Open the ports of this node
   netops.kubernetes.node_firewall:
-    plan: "{{ groups | netops.kubernetes.port_plan(hostvars, inventory_hostname, cni='flannel') }}"
+    plan: >-
+      {{ groups | netops.kubernetes.port_plan(hostvars, inventory_hostname, cni='flannel', encapsulation='vxlan') }}
 """
 
 RETURN = r"""
@@ -63,13 +64,13 @@ rules:
   sample: 9
 """
 
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.node import Options, absent, present
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import from_output
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import ssh_connection
 
 
 def main() -> None:
@@ -89,7 +90,7 @@ def main() -> None:
         asked = module.params
         if asked["state"] == "absent":
             return absent(check=module.check_mode)
-        options = Options(asked["default_input"], asked["log"], asked["persist"], os.environ.get("SSH_CONNECTION", ""))
+        options = Options(asked["default_input"], asked["log"], asked["persist"], ssh_connection())
         return present(from_output(asked["plan"]), options, check=module.check_mode)
 
     run(module, job)

@@ -60,7 +60,7 @@ def manifest(api: str) -> Module:
 def test_state_matrix(manifest: Module, client: KubeClient) -> None:
     definitions = [config_map("matrix", key="value"), namespace("matrix")]
     first = state_matrix(manifest, definitions=definitions)
-    assert {change["object"]: change["action"] for change in first["objects"]} == {
+    assert {change["object"]: change["action"] for change in first["changes"]} == {
         "Namespace 'matrix'": "created",
         "ConfigMap 'matrix/one'": "created",
     }
@@ -78,7 +78,7 @@ def test_state_matrix(manifest: Module, client: KubeClient) -> None:
 def test_check_mode_knows_kinds_and_namespaces_of_the_same_call(manifest: Module) -> None:
     custom = {"apiVersion": "test.example.com/v1", "kind": "Gadget", "metadata": {"name": "one"}, "spec": {"a": 1}}
     first = state_matrix(manifest, definitions=[custom, crd("Gadget")])
-    assert [change["action"] for change in first["objects"]] == ["created", "created"]
+    assert [change["action"] for change in first["changes"]] == ["created", "created"]
 
 
 def test_an_unknown_kind_is_named(manifest: Module) -> None:
@@ -106,7 +106,7 @@ def test_what_we_did_not_make_is_kept(manifest: Module, client: KubeClient) -> N
     client.raw("POST", "/api/v1/namespaces", body=namespace("foreign"))
     result = manifest.succeeds(definitions=[namespace("foreign")], state="absent")
     assert result["changed"] is False
-    assert result["objects"] == [{"object": "Namespace 'foreign'", "action": "kept"}]
+    assert result["changes"] == [{"object": "Namespace 'foreign'", "action": "kept"}]
 
 
 def test_secret_values_are_never_shown(manifest: Module) -> None:
@@ -119,7 +119,7 @@ def test_secret_values_are_never_shown(manifest: Module) -> None:
     for options in ({"check": True}, {"check": False}):
         result = manifest.succeeds(definitions=[secret], diff=True, **options)
         assert result["changed"]
-        shown = str(result["diff"]) + str(result["objects"])
+        shown = str(result["diff"]) + str(result["changes"])
         assert "correct horse" not in shown
         assert "Y29ycmVjdCBob3JzZQ" not in shown
 
@@ -146,7 +146,67 @@ def test_objects_beyond_what_an_annotation_holds(manifest: Module) -> None:
     files = sorted(MIRROR.glob("calico/*/operator-crds.yaml"))
     assert files, f"no operator-crds.yaml below {MIRROR}; set NETOPS_MIRROR to a folder with the upstream manifests"
     assert manifest.succeeds(src=[str(files[-1])])["changed"]
-    assert manifest.succeeds(src=[str(files[-1])])["changed"] is False
+    rerun = manifest.succeeds(src=[str(files[-1])])
+    assert rerun["changed"] is False
+    assert rerun["api_requests"] <= 5
+
+
+def test_a_rerun_asks_once_for_many_objects(manifest: Module, client: KubeClient) -> None:
+    definitions = [namespace("many"), *(config_map("many", f"number-{i}", key="value") for i in range(100))]
+    manifest.succeeds(definitions=definitions)
+    rerun = manifest.succeeds(definitions=definitions)
+    assert rerun["changed"] is False
+    assert rerun["api_requests"] <= 5
+    # What somebody else changed in the meantime is still found.
+    patch = {"data": {"key": "theirs"}}
+    client.patch(ObjectRef("v1", "ConfigMap", "number-7", "many"), patch)
+    repaired = manifest.succeeds(definitions=definitions, force_conflicts=True)
+    assert [one["object"] for one in repaired["changes"] if one["action"] == "changed"] == ["ConfigMap 'many/number-7'"]
+
+
+def test_an_owner_prunes_what_it_no_longer_names(manifest: Module, client: KubeClient) -> None:
+    everything = [namespace("pruned"), config_map("pruned", "one", a="1"), config_map("pruned", "two", a="1")]
+    options: dict[str, Any] = {"owner": "shop", "prune": True}
+    manifest.succeeds(definitions=everything, **options)
+    client.create(config_map("pruned", "foreign", a="1"))
+    fewer: dict[str, Any] = {**options, "definitions": everything[:2]}
+    for check in (True, False):
+        result = manifest.succeeds(check=check, **fewer)
+        assert {one["object"]: one["action"] for one in result["changes"]}["ConfigMap 'pruned/two'"] == "deleted"
+        assert (client.get(ObjectRef("v1", "ConfigMap", "two", "pruned")) is None) is not check
+    assert manifest.succeeds(**fewer)["changed"] is False
+    assert client.get(ObjectRef("v1", "ConfigMap", "foreign", "pruned"))
+    assert manifest.succeeds(state="absent", check=True, **options)["changed"] is True
+    assert manifest.succeeds(state="absent", **options)["changed"] is True
+    assert client.get(ObjectRef("v1", "Namespace", "pruned")) is None
+    assert client.get(ObjectRef("v1", "ConfigMap", "netops-kubernetes-shop", "kube-system")) is None
+    assert manifest.succeeds(state="absent", **options)["changed"] is False
+
+
+def test_pruning_keeps_what_another_owner_has_taken_over(manifest: Module, client: KubeClient) -> None:
+    mine = [namespace("taken"), config_map("taken", a="1")]
+    manifest.succeeds(definitions=mine, owner="first", prune=True)
+    manifest.succeeds(definitions=mine[1:], owner="second", prune=True)
+    result = manifest.succeeds(definitions=mine[:1], owner="first", prune=True)
+    assert {one["object"]: one["action"] for one in result["changes"]}["ConfigMap 'taken/one'"] == "kept"
+    assert client.get(ObjectRef("v1", "ConfigMap", "one", "taken"))
+
+
+def test_waiting_says_what_is_missing(manifest: Module) -> None:
+    definitions = [crd("Waiter"), {"apiVersion": "test.example.com/v1", "kind": "Waiter", "metadata": {"name": "one"}}]
+    conditions = [{"kind": "Waiter", "type": "Working"}]
+    message = manifest.fails(definitions=definitions, wait=True, wait_timeout=1, conditions=conditions)
+    assert "Waiter 'one': not ready after 1 s: condition Working is not there yet" in message
+
+
+def test_a_finalizer_that_nobody_serves_is_named(manifest: Module, client: KubeClient) -> None:
+    held = config_map("default", "held", a="1")
+    held["metadata"]["finalizers"] = ["example.com/nobody"]
+    manifest.succeeds(definitions=[held])
+    message = manifest.fails(definitions=[held], state="absent", wait_timeout=1)
+    assert "ConfigMap 'default/held': it is still being deleted" in message
+    assert "example.com/nobody" in message
+    client.patch(ObjectRef("v1", "ConfigMap", "held", "default"), {"metadata": {"finalizers": None}})
 
 
 @pytest.mark.parametrize(
@@ -160,8 +220,13 @@ def test_objects_beyond_what_an_annotation_holds(manifest: Module) -> None:
         ({"src": ["/nonexistent"]}, "src '/nonexistent': it is neither a file nor a folder"),
         ({"definitions": [config_map("missing", a="b")]}, 'namespaces "missing" not found'),
         ({"definitions": [namespace("Bad_Name")]}, "Bad_Name"),
-        ({"context": "other"}, "kubeconfig"),
-        ({"kubeconfig": "/nonexistent"}, "kubeconfig '/nonexistent'"),
+        ({}, "definitions and src name no object"),
+        ({"prune": True}, "owner"),
+        ({"prune": True, "owner": "No Name"}, "owner 'No Name': it is no name"),
+        ({"prune": True, "owner": "a", "state": "absent", "definitions": [namespace("a")]}, "some are named"),
+        ({"src": ["https://example.com/a.yml"]}, "src 'https://example.com/a.yml': it has no checksum"),
+        ({"definitions": [namespace("a")], "context": "other"}, "kubeconfig"),
+        ({"definitions": [namespace("a")], "kubeconfig": "/nonexistent"}, "kubeconfig '/nonexistent'"),
     ],
 )
 def test_bad_input_is_named(manifest: Module, options: dict[str, Any], expected: str) -> None:

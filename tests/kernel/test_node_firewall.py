@@ -100,7 +100,7 @@ def test_state_matrix(firewall: Module, network: Network) -> None:
 
 
 def test_a_change_by_hand_is_found_and_repaired(firewall: Module, network: Network) -> None:
-    options = {"plan": plan().to_output()}
+    options: dict[str, Any] = {"plan": plan().to_output()}
     firewall.succeeds(**options)
     healthy = network.node.run("nft", "-s", "list", "ruleset").stdout
     network.node.run("nft", "add", "rule", "inet", "netops_kubernetes", "input", "tcp", "dport", "9", "accept")
@@ -117,6 +117,35 @@ def test_the_administrator_is_not_cut_off(firewall: Module, network: Network) ->
     message = cut.fails(plan=strict)
     assert "does not admit SSH from 198.18.1.3 to port 22" in message
     assert network.node.run("nft", "list", "ruleset").stdout == ""
+
+
+def test_the_administrator_is_not_cut_off_behind_sudo(firewall: Module, network: Network) -> None:
+    """As sudo does, the shell in between keeps the variable and its child does not get it."""
+    strict = plan(peers={"admins": ["192.0.2.0/24"]}).to_output()
+    sudo = ("env", "SSH_CONNECTION=198.18.1.3 1 198.18.1.1 22", "sh", "-c", 'env -u SSH_CONNECTION "$@"; exit $?', "sh")
+    message = Module("node_firewall", firewall.options, (*sudo, *firewall.prefix)).fails(plan=strict)
+    assert "does not admit SSH from 198.18.1.3 to port 22" in message
+    assert network.node.run("nft", "list", "ruleset").stdout == ""
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_nodeport_reaches_a_backend_in_the_nodes_own_network(firewall: Module, network: Network) -> None:
+    """kube-proxy's DNAT is done when the input chain sees the packet; the backend's own port stays closed."""
+    redirect = "type nat hook prerouting priority dstnat; tcp dport 30090 redirect to :9999;"
+    done = network.node.run("nft", "-f", "-", stdin=f"table inet proxy {{ chain nodeports {{ {redirect} }}\n}}\n")
+    assert done.returncode == 0, done.stderr
+    firewall.succeeds(plan=plan().to_output())
+    assert verdict(network.stranger, "198.18.1.1", 30090) == "open"
+    assert verdict(network.stranger, "2001:db8:1::1", 30090) == "open"
+    assert verdict(network.stranger, "198.18.1.1", 9999) == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("cni", "encapsulation", "add_ons"),
+    [("calico", "ipip", ("typha",)), ("cilium", "geneve", ("hubble", "ipsec")), ("flannel", "ipip", ("nodelocaldns",))],
+)
+def test_every_kind_of_rule_settles(firewall: Module, cni: str, encapsulation: str, add_ons: tuple[str, ...]) -> None:
+    state_matrix(firewall, plan=plan(cni=cni, encapsulation=encapsulation, add_ons=add_ons).to_output())
 
 
 def test_killed_at_any_moment_it_is_the_old_or_the_new(firewall: Module, network: Network) -> None:

@@ -11,13 +11,21 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import MATRIX, PortRow
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import (
+    ENCAPSULATIONS,
+    IP_PROTOCOLS,
+    MATRIX,
+    PortRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
-PROTOCOLS = ("tcp", "udp", "sctp")
+PROTOCOLS = ("tcp", "udp", "sctp", *IP_PROTOCOLS)
+ADD_ONS = tuple(sorted({row.add_on for row in MATRIX if row.add_on}))
+# Names become names of nftables sets and comments there (nft(8): identifiers, at most 128 bytes of comment).
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 GROUP_OF = {"control_plane": "kube_control_plane", "etcd": "etcd"}
 
 
@@ -35,6 +43,7 @@ class Cluster:
     :param service_cidrs: the Service networks.
     :param cni: such as ``flannel``.
     :param encapsulation: such as ``vxlan``.
+    :param add_ons: what else runs on the nodes; one of ``ADD_ONS`` each.
     :param nodeport_range: ``low-high``.
     :param ssh_port: where sshd listens.
     :param peers: networks by peer set, beyond or instead of those that the inventory gives.
@@ -46,6 +55,7 @@ class Cluster:
     service_cidrs: tuple[str, ...] = ()
     cni: str = ""
     encapsulation: str = ""
+    add_ons: tuple[str, ...] = ()
     nodeport_range: str = "30000-32767"
     ssh_port: int = 22
     peers: Mapping[str, Sequence[str]] | None = None
@@ -55,7 +65,7 @@ class Cluster:
 class Rule:
     """One rule of a node: who may reach which port.
 
-    :param ports: ``10250`` or ``30000-32767``.
+    :param ports: ``10250`` or ``30000-32767``; empty for an IP protocol without ports.
     :param peers: names of peer sets.
     """
 
@@ -96,10 +106,10 @@ class Plan:
 def from_output(output: Mapping[str, Any]) -> Plan:
     """The plan that :meth:`Plan.to_output` wrote.
 
-    :raises PlanError: it is none.
+    :raises PlanError: it is none, or somebody edited it into something that cannot be.
     """
     try:
-        return Plan(
+        plan = Plan(
             str(output["node_name"]),
             {name: tuple(networks) for name, networks in output["peers"].items()},
             tuple(Rule(**{**rule, "peers": tuple(rule["peers"])}) for rule in output["rules"]),
@@ -108,6 +118,47 @@ def from_output(output: Mapping[str, Any]) -> Plan:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise PlanError("plan", f"it lacks {error}", "the output of the filter netops.kubernetes.port_plan") from error
+    return _checked(plan)
+
+
+def _checked(plan: Plan) -> Plan:
+    for name, networks in plan.peers.items():
+        _require_name("peer set", name)
+        _networks(name, networks)
+    for rule in plan.rules:
+        _require_name("rule", rule.id)
+        _require_protocol(rule.id, rule.protocol)
+        _ports(rule.id, rule.ports, rule.protocol)
+        for name in rule.peers:
+            _require_known(rule.id, name, plan.peers)
+    _networks("pods", plan.pod_cidrs)
+    _networks("services", plan.service_cidrs)
+    return plan
+
+
+def _require_name(kind: str, name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise PlanError(
+            f"{kind} {name!r}",
+            "its name cannot be one in nftables",
+            "a letter, then at most 62 letters, digits, '_', '.' and '-'",
+            "Rename it",
+        )
+
+
+def _require_protocol(rule: str, protocol: str) -> None:
+    if protocol not in PROTOCOLS:
+        raise PlanError(f"rule {rule!r}", f"protocol {protocol!r}", f"one of {', '.join(PROTOCOLS)}")
+
+
+def _require_known(rule: str, name: str, sets: Mapping[str, tuple[str, ...]]) -> None:
+    if name not in sets:
+        raise PlanError(
+            f"rule {rule!r}",
+            f"its peer set {name!r} is unknown",
+            f"one of {', '.join(sorted(sets))}",
+            "Define it in node_firewall_peers",
+        )
 
 
 def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, Any]] = ()) -> Plan:
@@ -117,6 +168,7 @@ def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, An
     :raises PlanError: an unknown group or set, a wrong port, a conflict, a set that is needed and empty.
     """
     _require_groups(node_name, cluster)
+    _require_features(cluster)
     rules = [_rule(row, cluster) for row in MATRIX if _applies(row, node_name, cluster)]
     rules = _changed(rules, changes)
     _require_no_conflict(rules)
@@ -125,20 +177,32 @@ def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, An
     kept: list[Rule] = []
     for rule in rules:
         for name in rule.peers:
-            if name not in sets:
-                raise PlanError(
-                    f"rule {rule.id!r}",
-                    f"its peer set {name!r} is unknown",
-                    f"one of {', '.join(sorted(sets))}",
-                    "Define it in node_firewall_peers",
-                )
+            _require_known(rule.id, name, sets)
         filled = tuple(name for name in rule.peers if sets[name])
         used.update({name: sets[name] for name in filled})
         if filled:
             kept.append(replace(rule, peers=filled))
-    return Plan(
-        node_name, used, tuple(kept), _networks("pods", cluster.pod_cidrs), _networks("services", cluster.service_cidrs)
-    )
+    pods, services = _networks("pods", cluster.pod_cidrs), _networks("services", cluster.service_cidrs)
+    return _checked(Plan(node_name, used, tuple(kept), pods, services))
+
+
+def _require_features(cluster: Cluster) -> None:
+    known = ENCAPSULATIONS.get(cluster.cni)
+    if known and cluster.encapsulation not in known:
+        raise PlanError(
+            f"CNI {cluster.cni!r}",
+            f"encapsulation {cluster.encapsulation!r}",
+            f"one of {', '.join(known)}",
+            "Correct node_firewall_encapsulation; traffic between nodes would be dropped",
+        )
+    for add_on in cluster.add_ons:
+        if add_on not in ADD_ONS:
+            raise PlanError(
+                f"add-on {add_on!r}",
+                "the port matrix does not know it",
+                f"one of {', '.join(ADD_ONS)}",
+                "Correct node_firewall_add_ons, or add rules of your own to node_firewall_rules",
+            )
 
 
 def _require_groups(node_name: str, cluster: Cluster) -> None:
@@ -200,17 +264,26 @@ def _networks(name: str, networks: Sequence[str]) -> tuple[str, ...]:
 
 
 def _applies(row: PortRow, node_name: str, cluster: Cluster) -> bool:
-    if row.when and row.when != f"{cluster.cni}/{cluster.encapsulation}":
+    cni, _, encapsulations = row.when.partition("/")
+    if cni and cni != cluster.cni:
+        return False
+    if encapsulations and cluster.encapsulation not in encapsulations.split("|"):
+        return False
+    if row.add_on and row.add_on not in cluster.add_ons:
         return False
     return row.nodes == "all" or node_name in _members(row.nodes, cluster)
 
 
 def _rule(row: PortRow, cluster: Cluster) -> Rule:
     ports = {"ssh": str(cluster.ssh_port), "nodeport": cluster.nodeport_range}.get(row.port, row.port)
-    return Rule(row.id, row.component, row.protocol, _ports(row.id, ports), row.peers)
+    return Rule(row.id, row.component, row.protocol, _ports(row.id, ports, row.protocol), row.peers)
 
 
-def _ports(rule: str, text: str) -> str:
+def _ports(rule: str, text: str, protocol: str) -> str:
+    if protocol in IP_PROTOCOLS:
+        if text:
+            raise PlanError(f"rule {rule!r}", f"ports {text!r}", f"none: {protocol} has no ports", "Leave ports out")
+        return ""
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", str(text))
     low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 0 < low <= high < 65536:
@@ -238,26 +311,26 @@ def _changed(rules: list[Rule], changes: Sequence[Mapping[str, Any]]) -> list[Ru
 
 def _merged(rule: Rule | None, name: str, change: Mapping[str, Any]) -> Rule:
     if rule is None:
-        missing = [field for field in ("ports", "peers") if field not in change]
+        needed = ("peers",) if change.get("protocol") in IP_PROTOCOLS else ("ports", "peers")
+        missing = [field for field in needed if field not in change]
         if missing:
             raise PlanError(f"rule {name!r}", f"it is new and has no {' and no '.join(missing)}", "ports and peers")
-        rule = Rule(name, name, "tcp", "1", ())
+        rule = Rule(name, name, "tcp", "", ())
     protocol = str(change.get("protocol", rule.protocol))
-    if protocol not in PROTOCOLS:
-        raise PlanError(f"rule {name!r}", f"protocol {protocol!r}", f"one of {', '.join(PROTOCOLS)}")
+    _require_protocol(name, protocol)
     peers = tuple(change.get("peers", rule.peers))
     if not peers:
         raise PlanError(
             f"rule {name!r}", "nobody may use it: peers is empty", "a peer set", "Use state: absent to remove it"
         )
     component = str(change.get("component", rule.component))
-    return Rule(name, component, protocol, _ports(name, str(change.get("ports", rule.ports))), peers)
+    return Rule(name, component, protocol, _ports(name, str(change.get("ports", rule.ports)), protocol), peers)
 
 
 def span(ports: str) -> tuple[int, int]:
-    """The first and the last port."""
+    """The first and the last port; 0 for both where there are none."""
     low, _, high = ports.partition("-")
-    return int(low), int(high or low)
+    return int(low or 0), int(high or low or 0)
 
 
 def _require_no_conflict(rules: Sequence[Rule]) -> None:
@@ -267,7 +340,7 @@ def _require_no_conflict(rules: Sequence[Rule]) -> None:
             if rule.protocol == other.protocol and low <= other_high and other_low <= high:
                 raise PlanError(
                     f"rule {rule.id!r}",
-                    f"{rule.protocol} {rule.ports} is also what rule {other.id!r} is about ({other.ports})",
+                    f"{rule.protocol} {rule.ports} is also what rule {other.id!r} is about ({other.ports or 'all'})",
                     "one rule a port",
                     f"Change rule {other.id!r}, or remove one of the two with state: absent",
                 )
@@ -288,7 +361,7 @@ def admits(plan: Plan, peer: str, port: int) -> bool:
 def readable(plan: Plan) -> str:
     """The plan as a table that a person reads; the text of a diff."""
     rows = [("rule", "protocol", "ports", "from")]
-    rows += [(rule.id, rule.protocol, rule.ports, ", ".join(rule.peers)) for rule in plan.rules]
+    rows += [(rule.id, rule.protocol, rule.ports or "-", ", ".join(rule.peers)) for rule in plan.rules]
     if plan.service_cidrs:
         rows.append(("services", "any", "any", "all_nodes, pods"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

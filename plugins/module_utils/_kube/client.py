@@ -188,6 +188,14 @@ class KubeClient:
         scope = f"/namespaces/{namespace or 'default'}" if namespaced and (namespace or name) else ""
         return f"{root}{scope}/{plural}" + (f"/{name}" if name else "")
 
+    def is_namespaced(self, api_version: str, kind: str) -> bool:
+        """Whether objects of a kind live in namespaces; no, when the server does not serve it (yet)."""
+        try:
+            self.path(api_version, kind)
+        except UnknownKindError:
+            return False
+        return self._kinds[api_version][kind][1]
+
     def _path_of(self, ref: ObjectRef) -> str:
         return self.path(ref.api_version, ref.kind, ref.namespace, ref.name)
 
@@ -215,6 +223,23 @@ class KubeClient:
             if not token:
                 return
             query["continue"] = token
+
+    def create(self, obj: Object, *, dry_run: bool = False) -> Object:
+        """Write an object that must not be there yet.
+
+        :raises ConflictError: it is there.
+        """
+        ref = ref_of(obj)
+        answer: Object = self.raw(
+            "POST",
+            self.path(ref.api_version, ref.kind, ref.namespace or self._place_of(ref)),
+            query=_query(dry_run, fieldManager=MANAGER),
+            body=obj,
+        )
+        return answer
+
+    def _place_of(self, ref: ObjectRef) -> str:
+        return "default" if self.is_namespaced(ref.api_version, ref.kind) else ""
 
     def replace(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Write an object over the version that was read (``metadata.resourceVersion``).
@@ -302,6 +327,9 @@ def connect(params: Mapping[str, Any]) -> KubeClient:
         ("client_key", "key_file"),
         ("validate_certs", "verify_ssl"),
         ("proxy", "proxy"),
+        ("username", "username"),
+        ("password", "password"),
+        ("tls_server_name", "tls_server_name"),
     ):
         if params.get(option) is not None:
             setattr(configuration, attribute, params[option])
@@ -310,6 +338,8 @@ def connect(params: Mapping[str, Any]) -> KubeClient:
     headers = {"User-Agent": MANAGER}
     for setting in configuration.auth_settings().values():
         headers[setting["key"]] = setting["value"]
+    if params.get("username"):
+        headers["authorization"] = configuration.get_basic_auth_token()
     if params.get("api_key"):
         headers["authorization"] = f"Bearer {params['api_key']}"
     pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager

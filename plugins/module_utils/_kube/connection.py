@@ -17,6 +17,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "context": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_CONTEXT"])},
         "host": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_HOST"])},
         "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["K8S_AUTH_API_KEY"])},
+        "username": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_USERNAME"])},
+        "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["K8S_AUTH_PASSWORD"])},
         "ca_cert": {
             "type": "path",
             "aliases": ["ssl_ca_cert"],
@@ -35,4 +37,5 @@ def argument_spec() -> dict[str, dict[str, Any]]:
             "fallback": (env_fallback, ["K8S_AUTH_VERIFY_SSL"]),
         },
         "proxy": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_PROXY"])},
+        "tls_server_name": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_TLS_SERVER_NAME"])},
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Object = dict[str, Any]
 
@@ -109,6 +109,27 @@ def waves(objects: list[Object]) -> list[list[Object]]:
     return [wave for wave in ordered if wave]
 
 
+def identity(ref: ObjectRef) -> tuple[str, str, str, str]:
+    """What stays the same when an object is written in another version of its group: group, kind, namespace, name."""
+    group = ref.api_version.rpartition("/")[0]
+    return group, ref.kind, ref.namespace, ref.name
+
+
+def definer_of(ref: ObjectRef, objects: Sequence[Object]) -> Object:
+    """The CustomResourceDefinition among ``objects`` that defines the kind of ``ref``; empty when there is none."""
+    group, _, version = ref.api_version.rpartition("/")
+    for obj in objects:
+        spec = obj.get("spec") or {}
+        if (
+            obj.get("kind") == "CustomResourceDefinition"
+            and spec["group"] == group
+            and spec["names"]["kind"] == ref.kind
+            and any(served["name"] == version for served in spec["versions"])
+        ):
+            return obj
+    return {}
+
+
 def marked(obj: Object) -> Object:
     """A copy that carries the collection's mark."""
     result = copy.deepcopy(obj)
@@ -121,6 +142,7 @@ def is_marked(obj: Mapping[str, Any]) -> bool:
     return bool(((obj.get("metadata") or {}).get("labels") or {}).get(MANAGED_BY) == MANAGER)
 
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 
 
@@ -134,6 +156,9 @@ def comparable(obj: Mapping[str, Any]) -> Object:
         for field in ("data", "stringData"):
             if result.get(field):
                 result[field] = {key: f"({len(str(value))} characters)" for key, value in result[field].items()}
+        # kubectl apply keeps the whole Secret in this one.
+        if LAST_APPLIED in (result["metadata"].get("annotations") or {}):
+            result["metadata"]["annotations"][LAST_APPLIED] = "(hidden)"
     return result
 
 

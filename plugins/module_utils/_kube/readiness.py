@@ -5,26 +5,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
-def not_ready(obj: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Condition:
+    """An entry of ``status.conditions`` that the objects of a kind must have."""
+
+    kind: str
+    type: str
+    status: str = "True"
+
+
+def is_judged(kind: str, conditions: Sequence[Condition] = ()) -> bool:
+    """Whether objects of this kind can be other than ready."""
+    return kind in JUDGES or any(condition.kind == kind for condition in conditions)
+
+
+def not_ready(obj: Mapping[str, Any], conditions: Sequence[Condition] = ()) -> str:
     """Why an object is not ready, or an empty string when it is.
 
     The rules are those of ``kubectl rollout status`` and ``kubectl wait`` for the kinds that have any; others are
     ready when they exist.
+
+    :param conditions: further ones; they take the place of the rules of their kind.
     """
-    judge = JUDGES.get(str(obj.get("kind")))
-    if judge is None:
+    kind = str(obj.get("kind"))
+    asked = [_condition(one.type, one.status) for one in conditions if one.kind == kind]
+    judges = asked or ([JUDGES[kind]] if kind in JUDGES else [])
+    if not judges:
         return ""
     status = obj.get("status") or {}
     observed = status.get("observedGeneration")
     if observed is not None and observed < (obj["metadata"].get("generation") or 0):
         return "its controller has not seen the change yet"
-    return judge(obj.get("spec") or {}, status)
+    reasons = (judge(obj.get("spec") or {}, status) for judge in judges)
+    return next((reason for reason in reasons if reason), "")
 
 
 def _daemon_set(_: Mapping[str, Any], status: Mapping[str, Any]) -> str:
@@ -47,11 +67,11 @@ def _deployment(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
     return "" if status.get("replicas", 0) <= wanted else "old pods are still there"
 
 
-def _condition(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
+def _condition(name: str, wanted: str = "True") -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
     def judge(_: Mapping[str, Any], status: Mapping[str, Any]) -> str:
         for condition in status.get("conditions") or []:
             if condition.get("type") == name:
-                if condition.get("status") == "True":
+                if condition.get("status") == wanted:
                     return ""
                 return f"condition {name} is {condition.get('status')}: {condition.get('message', '')}"
         return f"condition {name} is not there yet"

@@ -88,7 +88,14 @@ def _agree_on_map(children: Mapping[str, Any], wanted: Any, live: Any) -> bool:
         return False
     if {key[2:] for key in children} != set(wanted):
         return False
-    return all(key[2:] in live and _agree(value, wanted[key[2:]], live[key[2:]]) for key, value in children.items())
+    return all(_agree_on_field(value, wanted[key[2:]], live, key[2:]) for key, value in children.items())
+
+
+def _agree_on_field(fields: Mapping[str, Any], wanted: Any, live: Mapping[str, Any], name: str) -> bool:
+    if name not in live:
+        # The server leaves out a plain false (preserveUnknownFields of a CRD), though it records who set it.
+        return wanted is False and not fields
+    return _agree(fields, wanted, live[name])
 
 
 def _agree_on_items(children: Mapping[str, Any], wanted: Any, live: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
@@ -66,3 +67,22 @@ def exists(program: str) -> bool:
     """Whether a program is installed."""
     folders = f"{os.environ.get('PATH', '')}:{PATH}".split(":")
     return any(os.access(f"{folder}/{program}", os.X_OK) for folder in folders if folder)
+
+
+def ssh_connection() -> str:
+    """What sshd says about the connection that this process came by (``SSH_CONNECTION``, ssh(1)); may be empty.
+
+    sudo and su drop the variable, so it is looked for in the processes above this one too (proc(5): environ, stat).
+    """
+    pid = os.getpid()
+    found = os.environ.get("SSH_CONNECTION", "")
+    while pid > 1 and not found:
+        try:
+            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            # The name in parentheses is anybody's to choose; after it come the state and the parent.
+            after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2]
+        except OSError:
+            break
+        pid = int(after_name.split()[1])
+        found = next((one.decode()[15:] for one in variables if one.startswith(b"SSH_CONNECTION=")), "")
+    return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import IP_PROTOCOLS, NODEPORT_RULES
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files, systemd
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
 
@@ -113,11 +114,18 @@ def _sources(name: str, networks: tuple[str, ...]) -> list[str]:
 
 
 def _lines(rule: Rule, plan: Plan) -> list[str]:
-    return [
-        f'{source}{rule.protocol} dport {rule.ports} accept comment "{rule.id}"'
-        for name in rule.peers
-        for source in _sources(name, plan.peers[name])
-    ]
+    sources = [source for name in rule.peers for source in _sources(name, plan.peers[name])]
+    matches = [_match(rule)]
+    if rule.id in NODEPORT_RULES:
+        # To a backend in this node's own network: by now the destination port is the backend's.
+        matches.append(f"meta l4proto {rule.protocol} ct status dnat ct original proto-dst {rule.ports}")
+    return [f'{source}{match} accept comment "{rule.id}"' for match in matches for source in sources]
+
+
+def _match(rule: Rule) -> str:
+    if rule.protocol in IP_PROTOCOLS:
+        return f"meta l4proto {IP_PROTOCOLS[rule.protocol]}"
+    return f"{rule.protocol} dport {rule.ports}"
 
 
 def _echo(plan: Plan) -> list[str]:

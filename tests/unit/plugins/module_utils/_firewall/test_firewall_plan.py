@@ -19,7 +19,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan i
     plan_for,
     readable,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import MATRIX
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import ENCAPSULATIONS, MATRIX
 
 CLUSTER = Cluster(
     groups={"kube_control_plane": ["cp"], "kube_node": ["cp", "worker"]},
@@ -29,6 +29,9 @@ CLUSTER = Cluster(
     cni="flannel",
     encapsulation="vxlan",
 )
+
+
+TYPHA = "calico-typha tcp 5473"
 
 
 def ids(node: str, cluster: Cluster = CLUSTER) -> list[str]:
@@ -56,6 +59,52 @@ def test_the_ports_of_flannel_follow_its_encapsulation(encapsulation: str, port:
     assert [rule.ports for rule in plan.rules if rule.id.startswith("flannel")] == ([port] if port else [])
 
 
+@pytest.mark.parametrize(
+    ("cni", "encapsulation", "add_ons", "expected"),
+    [
+        ("flannel", "ipip", (), ["flannel-ipip ipip "]),
+        ("calico", "vxlan", (), ["calico-vxlan udp 4789"]),
+        (
+            "calico",
+            "ipip-crosssubnet",
+            ("typha",),
+            ["calico-bgp tcp 179", "calico-ipip ipip ", TYPHA],
+        ),
+        ("calico", "none", (), ["calico-bgp tcp 179"]),
+        ("cilium", "geneve", (), ["cilium-geneve udp 6081", "cilium-health tcp 4240"]),
+        ("cilium", "native", ("ipsec",), ["cilium-health tcp 4240", "cilium-ipsec esp "]),
+        (
+            "cilium",
+            "vxlan",
+            ("hubble", "wireguard"),
+            [
+                *(
+                    "cilium-vxlan udp 8472",
+                    "cilium-health tcp 4240",
+                    "cilium-hubble tcp 4244",
+                    "cilium-wireguard udp 51871",
+                ),
+            ],
+        ),
+        ("", "", ("nodelocaldns",), ["nodelocaldns-udp udp 53", "nodelocaldns-tcp tcp 53"]),
+        ("weave", "", (), []),
+    ],
+)
+def test_the_ports_of_a_cni_and_of_add_ons(
+    cni: str, encapsulation: str, add_ons: tuple[str, ...], expected: list[str]
+) -> None:
+    base = set(ids("worker", replace(CLUSTER, cni="", encapsulation="")))
+    plan = plan_for("worker", replace(CLUSTER, cni=cni, encapsulation=encapsulation, add_ons=add_ons))
+    assert [f"{rule.id} {rule.protocol} {rule.ports}" for rule in plan.rules if rule.id not in base] == expected
+
+
+def test_every_row_asks_for_what_can_be() -> None:
+    for row in MATRIX:
+        cni, _, encapsulations = row.when.partition("/")
+        assert not cni or cni in ENCAPSULATIONS
+        assert not encapsulations or set(encapsulations.split("|")) <= set(ENCAPSULATIONS[cni])
+
+
 def test_etcd_is_on_the_control_plane_unless_it_has_a_group() -> None:
     groups = {**CLUSTER.groups, "etcd": ["store"]}
     cluster = replace(CLUSTER, groups=groups, addresses={**CLUSTER.addresses, "store": ["192.0.2.9"]})
@@ -64,7 +113,7 @@ def test_etcd_is_on_the_control_plane_unless_it_has_a_group() -> None:
 
 
 def test_users_add_change_and_remove_rules_by_id() -> None:
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"id": "exporter", "ports": "9100", "peers": ["monitoring"]},
         {"id": "nodeport-tcp", "peers": ["load_balancers"]},
         {"id": "nodeport-udp", "state": "absent"},
@@ -78,7 +127,7 @@ def test_users_add_change_and_remove_rules_by_id() -> None:
 
 def test_a_set_that_nobody_filled_opens_nothing() -> None:
     rules = {rule.id: rule for rule in plan_for("worker", CLUSTER).rules}
-    assert rules["kubelet"].peers == ("control_plane", "pods")
+    assert rules["kubelet"].peers == ("all_nodes", "pods")
 
 
 def test_output_is_read_back() -> None:
@@ -101,7 +150,13 @@ def test_output_is_read_back() -> None:
         (CLUSTER, [{"id": "a", "ports": "10250", "peers": ["pods"]}], "tcp 10250 is also what rule 'kubelet'"),
         (CLUSTER, [{"id": "a", "port": "80"}], "unknown fields port"),
         (CLUSTER, [{"ports": "80"}], "it has no id"),
-        (CLUSTER, [{"id": "ssh", "protocol": "icmp"}], "protocol 'icmp'; expected one of tcp, udp, sctp"),
+        (CLUSTER, [{"id": 'x" drop', "ports": "80", "peers": ["pods"]}], "its name cannot be one in nftables"),
+        (CLUSTER, [{"id": "a", "protocol": "esp", "ports": "50", "peers": ["pods"]}], "none: esp has no ports"),
+        (CLUSTER, [{"id": "ssh", "protocol": "esp"}], "rule 'ssh': ports '22'; expected none: esp has no ports"),
+        (replace(CLUSTER, encapsulation="VXLAN"), [], "CNI 'flannel': encapsulation 'VXLAN'; expected one of vxlan"),
+        (replace(CLUSTER, cni="calico", encapsulation=""), [], "CNI 'calico': encapsulation ''"),
+        (replace(CLUSTER, add_ons=("hubbel",)), [], "add-on 'hubbel': the port matrix does not know it"),
+        (CLUSTER, [{"id": "ssh", "protocol": "icmp"}], "protocol 'icmp'; expected one of tcp, udp, sctp, ipip, esp"),
     ],
 )
 def test_what_cannot_be_planned_is_named(cluster: Cluster, changes: list[dict[str, Any]], message: str) -> None:
@@ -113,6 +168,19 @@ def test_what_cannot_be_planned_is_named(cluster: Cluster, changes: list[dict[st
 def test_a_plan_that_is_none_is_refused() -> None:
     with pytest.raises(PlanError, match="port_plan"):
         from_output({"node_name": "a"})
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("peers", {"pods": ["10.244.0.1/16"]}, "has host bits set"),
+        ("peers", {}, "is unknown"),
+        ("pod_cidrs", ["nowhere"], "peer set 'pods': 'nowhere'"),
+    ],
+)
+def test_a_plan_that_was_edited_is_checked(part: str, value: Any, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        from_output({**plan_for("cp", CLUSTER).to_output(), part: value})
 
 
 def test_nobody_is_locked_out() -> None:
@@ -135,9 +203,9 @@ def test_rendering_is_the_same_for_the_same_plan() -> None:
 
 def test_a_person_can_read_it() -> None:
     text = readable(plan_for("worker", CLUSTER))
-    assert "kubelet            tcp       10250        control_plane, pods\n" in text
+    assert "kubelet            tcp       10250        all_nodes, pods\n" in text
     assert "everything else: dropped\n" in text
-    assert "control_plane: 192.0.2.1/32, 2001:db8::1/128\n" in text
+    assert "all_nodes: 192.0.2.1/32, 192.0.2.2/32, 2001:db8::1/128\n" in text
 
 
 def test_addresses_come_from_variables_and_default_routes() -> None:

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects: names, order, masking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import TEXT_LIMIT, bounded, diff_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump, verify
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import (
+    is_owned,
+    owned,
+    read_inventory,
+    write_inventory,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
+    ManifestError,
+    ObjectRef,
+    comparable,
+    definer_of,
+    flatten,
+    identity,
+    ref_of,
+    waves,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import Condition, is_judged, not_ready
+
+
+def thing(kind: str, name: str = "a", **more: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **more}
+
+
+def test_waves_put_first_what_others_stand_on() -> None:
+    kinds = ["DaemonSet", "ClusterRoleBinding", "CustomResourceDefinition", "ServiceAccount", "Namespace"]
+    assert [obj["kind"] for wave in waves([thing(kind) for kind in kinds]) for obj in wave] == [
+        "Namespace",
+        "CustomResourceDefinition",
+        "ServiceAccount",
+        "ClusterRoleBinding",
+        "DaemonSet",
+    ]
+
+
+def test_lists_are_opened_and_empty_documents_dropped() -> None:
+    inner = {"apiVersion": "v1", "kind": "List", "items": [thing("Pod"), thing("Node")]}
+    assert [obj["kind"] for obj in flatten([None, inner, thing("Secret")])] == ["Pod", "Node", "Secret"]
+
+
+def test_identity_outlives_a_version() -> None:
+    assert identity(ObjectRef("g/v1beta1", "K", "a")) == identity(ObjectRef("g/v1", "K", "a"))
+    assert identity(ObjectRef("g/v1", "K", "a")) != identity(ObjectRef("h/v1", "K", "a"))
+
+
+def test_a_definition_is_found_by_group_kind_and_version() -> None:
+    spec = {"group": "g", "names": {"kind": "K"}, "versions": [{"name": "v1"}]}
+    crd = thing("CustomResourceDefinition", spec=spec)
+    assert definer_of(ObjectRef("g/v1", "K", "a"), [crd]) == crd
+    for ref in (ObjectRef("g/v2", "K", "a"), ObjectRef("h/v1", "K", "a"), ObjectRef("g/v1", "L", "a")):
+        assert definer_of(ref, [crd]) == {}
+
+
+def test_secrets_are_masked_in_annotations_too() -> None:
+    secret = thing("Secret", data={"key": "aHVudGVy"})
+    secret["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "aHVudGVy"}
+    assert "aHVudGVy" not in str(comparable(secret))
+
+
+def test_the_inventory_reads_back_and_is_nobody_elses() -> None:
+    refs = {ObjectRef("v1", "ConfigMap", "a", "b"), ObjectRef("v1", "Namespace", "b")}
+    written = write_inventory("shop", refs)
+    assert read_inventory("shop", written) == refs
+    with pytest.raises(ManifestError, match="no list of this owner's objects"):
+        read_inventory("other", written)
+    broken = {**written, "data": {"objects.json": "[1]"}}
+    with pytest.raises(ManifestError, match="cannot be read"):
+        read_inventory("shop", broken)
+
+
+def test_ownership() -> None:
+    assert is_owned(owned(thing("Pod"), "shop"), "shop")
+    assert not is_owned(owned(thing("Pod"), "shop"), "other")
+    assert not is_owned(thing("Pod"), "")
+
+
+def test_a_large_object_shows_only_what_differs() -> None:
+    long = {f"key-{number}": "x" * 80 for number in range(1000)}
+    shown = diff_of("a", {"data": {**long, "one": "1"}}, {"data": {**long, "one": "2"}}, dump)
+    assert (shown["before"], shown["after"]) == ("data.one: '1'\n", "data.one: '2'\n")
+    assert len(bounded("line\n" * TEXT_LIMIT)) < TEXT_LIMIT + 100
+
+
+@pytest.mark.parametrize(("checksum", "expected"), [("md5:00", "is unknown"), ("sha256:00", "its checksum is sha256:")])
+def test_checksums(checksum: str, expected: str) -> None:
+    verify(b"", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "a")
+    with pytest.raises(ManifestError, match=expected):
+        verify(b"", checksum, "a")
+
+
+@pytest.mark.parametrize(
+    ("kind", "generation", "status", "expected"),
+    [
+        ("ConfigMap", 1, {}, ""),
+        ("DaemonSet", 1, {}, "its controller has not seen it yet"),
+        ("DaemonSet", 2, {"observedGeneration": 1}, "its controller has not seen the change yet"),
+        ("DaemonSet", 1, {"observedGeneration": 1, "desiredNumberScheduled": 2}, "0 of 2 pods are updated"),
+        ("Namespace", 1, {"phase": "Active"}, ""),
+        ("Pod", 1, {"conditions": [{"type": "Ready", "status": "True"}]}, ""),
+        ("Job", 1, {}, "condition Complete is not there yet"),
+    ],
+)
+def test_readiness(kind: str, generation: int, status: dict[str, Any], expected: str) -> None:
+    obj = thing(kind, status=status)
+    obj["metadata"]["generation"] = generation
+    assert not_ready(obj) == expected
+
+
+def test_conditions_take_the_place_of_a_kinds_rule() -> None:
+    asked = [Condition("Namespace", "Clean")]
+    assert not_ready(thing("Namespace", status={"phase": "Active"}), asked) == "condition Clean is not there yet"
+    assert is_judged("TigeraStatus", [Condition("TigeraStatus", "Available")])
+    assert not is_judged("TigeraStatus")
+
+
+def test_a_reference_reads_well() -> None:
+    assert str(ref_of(thing("Node"))) == "Node 'a'"
