@@ -15,7 +15,7 @@ for family in iptables ip6tables; do
   "$family-save" 2>/dev/null | grep -E '^(\*|:|-)' | sed -E 's/ \[[0-9:]+\]//' | sort | sed "s/^/$family /"
 done
 echo "== nftables"
-nft --stateless list ruleset | grep -E '^table' | sort
+nft --stateless list ruleset 2>/dev/null | grep -E '^table' | sort
 echo "== ipsets"
 ipset list -name | sort
 echo "== files"

@@ -17,6 +17,11 @@ MODE_CHAINS = {
     "ipvs": r"KUBE-NODE-PORT|KUBE-LOAD-BALANCER|KUBE-SOURCE-RANGES-FIREWALL|KUBE-IPVS-FILTER|KUBE-IPVS-OUT-FILTER",
 }
 SHARED_CHAINS = r"KUBE-SERVICES|KUBE-POSTROUTING|KUBE-FORWARD|KUBE-MARK-MASQ|KUBE-MARK-DROP|KUBE-PROXY-FIREWALL"
+# Rules of one mode that lead to a chain which both have; the comment tells whose they are.
+MODE_RULES = {
+    "iptables": r'--comment "kubernetes load balancer firewall" ',
+    "ipvs": r'--comment "kube-proxy firewall rules" ',
+}
 IPVS_LINK = "kube-ipvs0"
 NFT_TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"))
 
@@ -27,6 +32,11 @@ def stale_chains(mode: str) -> re.Pattern[str]:
     if mode not in MODE_CHAINS:
         patterns.append(SHARED_CHAINS)
     return re.compile("|".join(patterns))
+
+
+def stale_rules(mode: str) -> re.Pattern[str]:
+    """The rules that are nobody's while ``mode`` is in use, where their chain stays."""
+    return re.compile("|".join(pattern for owner, pattern in MODE_RULES.items() if owner != mode))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.left
     is_kube_set,
     parse_ip_vs,
     stale_chains,
+    stale_rules,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import (
@@ -96,7 +97,7 @@ def virtual_services() -> tuple[VirtualService, ...]:
 
 def observe(mode: str) -> Leftovers:
     """What is nobody's while ``mode`` is in use."""
-    chains = find_chains(stale_chains(mode))
+    chains = find_chains(stale_chains(mode), stale_rules(mode))
     if mode == "ipvs":
         return Leftovers(chains, (), (), False, _nft_tables())
     sets = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import exists, require
 
 FAMILIES = ("iptables", "ip6tables")
+NOTHING = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ def parse_save(text: str) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def removal(tables: tuple[Table, ...], pattern: re.Pattern[str]) -> tuple[str, list[str]]:
-    """How to remove the chains whose names match.
+def removal(
+    tables: tuple[Table, ...], pattern: re.Pattern[str], rules: re.Pattern[str] = NOTHING
+) -> tuple[str, list[str]]:
+    """How to remove the chains whose names match, and the rules elsewhere that do.
 
     Returns what to feed to ``iptables-restore --noflush``, and the chains that go, as ``TABLE CHAIN``. Each table
     is one transaction: rules that lead there from elsewhere, then the chains.
@@ -48,17 +51,22 @@ def removal(tables: tuple[Table, ...], pattern: re.Pattern[str]) -> tuple[str, l
     gone: list[str] = []
     for table in tables:
         stale = [chain for chain in table.chains if pattern.fullmatch(chain)]
-        if not stale:
+        outside = [rule for rule in table.rules if rule.split()[1] not in stale]
+        doomed = [rule for rule in outside if rules.search(rule) or _target(rule) in stale]
+        if not stale and not doomed:
             continue
         lines = [f"*{table.name}", *(f":{chain} - [0:0]" for chain in stale)]
-        for rule in table.rules:
-            target = re.search(r" -[jg] (\S+)", rule)
-            if rule.split()[1] not in stale and target and target[1] in stale:
-                lines.append(f"-D{rule[2:]}")
+        lines += [f"-D{rule[2:]}" for rule in doomed]
         lines += [f"-X {chain}" for chain in stale]
         parts.append("\n".join([*lines, "COMMIT", ""]))
         gone += [f"{table.name} {chain}" for chain in stale]
+        gone += [f"{table.name} {rule}" for rule in doomed if _target(rule) not in stale]
     return "".join(parts), gone
+
+
+def _target(rule: str) -> str:
+    found = re.search(r" -[jg] (\S+)", rule)
+    return found[1] if found else ""
 
 
 @dataclass(frozen=True)
@@ -66,21 +74,21 @@ class ChainRemoval:
     """Which chains of this node go, and the transactions that do it.
 
     :param transactions: program and its input.
-    :param chains: as ``PROGRAM TABLE CHAIN``.
+    :param chains: as ``PROGRAM TABLE CHAIN``, and rules as ``PROGRAM TABLE RULE``.
     """
 
     transactions: tuple[tuple[str, str], ...]
     chains: tuple[str, ...]
 
 
-def find_chains(pattern: re.Pattern[str]) -> ChainRemoval:
-    """The chains of this node whose names match, in both families."""
+def find_chains(pattern: re.Pattern[str], rules: re.Pattern[str] = NOTHING) -> ChainRemoval:
+    """The chains of this node whose names match, and the rules beside them that do, in both families."""
     transactions: list[tuple[str, str]] = []
     chains: list[str] = []
     for program in FAMILIES:
         if not exists(f"{program}-save"):
             continue
-        text, gone = removal(parse_save(require([f"{program}-save"])), pattern)
+        text, gone = removal(parse_save(require([f"{program}-save"])), pattern, rules)
         if text:
             transactions.append((program, text))
             chains += [f"{program} {chain}" for chain in gone]
