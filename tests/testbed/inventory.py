@@ -36,6 +36,8 @@ def variables_of(bed: Bed, node: Node) -> dict[str, object]:
         "ansible_ssh_private_key_file": str(bed.disk / "id"),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={shlex.quote(str(bed.known_hosts()))} -o IdentitiesOnly=yes",
         "kubernetes_kubeconfig": str(bed.folder / "kubeconfig"),
+        # The gateway's port is not sshd's.
+        "node_firewall_ssh_port": 22,
         # As kubespray's inventories have it: the address that the other nodes use.
         "ip": node.address,
     }
