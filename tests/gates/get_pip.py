@@ -8,14 +8,14 @@ reach.
 
 from __future__ import annotations
 
-import ensurepip
 import subprocess
 import sys
 
 
 def main() -> int:
     """The arguments are packages to install, and options of the original that mean nothing here."""
-    ensurepip.bootstrap()
+    # In a process of its own: it turns off pip's configuration for the rest of the one that it runs in.
+    subprocess.check_call([sys.executable, "-m", "ensurepip"])
     wanted = [word for word in sys.argv[1:] if word not in {"--no-setuptools", "--no-wheel"}]
     return subprocess.call([sys.executable, "-m", "pip", "install", *wanted])
 
