@@ -112,18 +112,18 @@ def command_up(bed: Bed, asked: argparse.Namespace) -> None:
     say(f"up after {time.monotonic() - begin:.0f} s; inventory: {file}")
 
 
-def command_down(bed: Bed, _: argparse.Namespace) -> None:
+def command_down(bed: Bed, _unused: argparse.Namespace) -> None:
     bed.down()
 
 
-def command_status(bed: Bed, _: argparse.Namespace) -> None:
+def command_status(bed: Bed, _unused: argparse.Namespace) -> None:
     for name, alive in bed.alive().items():
         print(f"{name}: {'runs' if alive else 'ended'}")
     for name, port in bed.state["ports"].items():
         print(f"{name}: 127.0.0.1:{port}")
 
 
-def command_kubeconfig(bed: Bed, _: argparse.Namespace) -> None:
+def command_kubeconfig(bed: Bed, _unused: argparse.Namespace) -> None:
     print(bed.folder / "kubeconfig")
 
 
@@ -131,7 +131,7 @@ def command_inventory(bed: Bed, asked: argparse.Namespace) -> None:
     print(json.dumps(inventory(bed)) if asked.list else bed.folder / "inventory")
 
 
-def command_bin(bed: Bed, _: argparse.Namespace) -> None:
+def command_bin(bed: Bed, _unused: argparse.Namespace) -> None:
     wanted = [*artefacts.API_RING, artefacts.client]
     # Tests on this machine's own kernel call the same programs that a node has.
     require_packages()
@@ -163,7 +163,7 @@ def command_boot(bed: Bed, asked: argparse.Namespace) -> None:
     bed.wait_for_ssh(asked.node)
 
 
-def command_gc(bed: Bed, _: argparse.Namespace) -> None:
+def command_gc(bed: Bed, _unused: argparse.Namespace) -> None:
     wanted = [*artefacts.ALL.values(), *(cluster.snapshot_artefact(options) for options in known_clusters())]
     for name in bed.store.collect(wanted):
         print(f"removed {name}")

@@ -149,7 +149,7 @@ class Store:
                 for artefact in [one for one in waiting if all(self.path(need).exists() for need in one.needs)]:
                     waiting.remove(artefact)
                     running[pool.submit(self._make, artefact)] = artefact
-                done, _ = wait(list(running), return_when=FIRST_COMPLETED)
+                done, _unused = wait(list(running), return_when=FIRST_COMPLETED)
                 for future in done:
                     artefact = running.pop(future)
                     try:

@@ -117,8 +117,8 @@ class Corefile:
 
 def zone_of(key: str) -> str:
     """A key in one form: ``.``, ``.:53`` and ``dns://.:53`` are the same server."""
-    scheme, _, rest = key.rpartition("://")
-    name, _, port = rest.rpartition(":") if rest.rpartition(":")[2].isdecimal() else (rest, "", "53")
+    scheme, _unused, rest = key.rpartition("://")
+    name, _unused, port = rest.rpartition(":") if rest.rpartition(":")[2].isdecimal() else (rest, "", "53")
     zone = name.lower().rstrip(".") + "."
     return f"{scheme or 'dns'}://{zone}:{port}"
 

@@ -102,7 +102,7 @@ def _require_servers(name: str, servers: tuple[str, ...]) -> None:
 
 
 def _is_address(server: str) -> bool:
-    host, _, port = server.rpartition(":")
+    host, _unused, port = server.rpartition(":")
     if host and port.isdecimal() and (host.startswith("[") or ":" not in host):
         server = host.strip("[]")
         if not 0 < int(port) < 65536:

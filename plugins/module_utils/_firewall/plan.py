@@ -264,7 +264,7 @@ def _networks(name: str, networks: Sequence[str]) -> tuple[str, ...]:
 
 
 def _applies(row: PortRow, node_name: str, cluster: Cluster) -> bool:
-    cni, _, encapsulations = row.when.partition("/")
+    cni, _unused, encapsulations = row.when.partition("/")
     if cni and cni != cluster.cni:
         return False
     if encapsulations and cluster.encapsulation not in encapsulations.split("|"):
@@ -329,7 +329,7 @@ def _merged(rule: Rule | None, name: str, change: Mapping[str, Any]) -> Rule:
 
 def span(ports: str) -> tuple[int, int]:
     """The first and the last port; 0 for both where there are none."""
-    low, _, high = ports.partition("-")
+    low, _unused, high = ports.partition("-")
     return int(low or 0), int(high or low or 0)
 
 

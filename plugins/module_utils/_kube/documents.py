@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -68,7 +67,7 @@ def verify(content: bytes, checksum: str, source: str) -> None:
     :param checksum: ``sha256:HEX``.
     :raises ManifestError: it differs, or is none.
     """
-    algorithm, _, wanted = checksum.partition(":")
+    algorithm, _unused, wanted = checksum.partition(":")
     if algorithm != ALGORITHM or not wanted:
         raise ManifestError(f"src {source!r}", f"checksum {checksum!r} is unknown", f"{ALGORITHM}:HEX")
     seen = hashlib.sha256(content).hexdigest()
@@ -82,9 +81,10 @@ def verify(content: bytes, checksum: str, source: str) -> None:
 
 
 def _download(url: str) -> bytes:
+    from ansible.module_utils.urls import open_url
+
     try:
-        with urllib.request.urlopen(url, timeout=DOWNLOAD_SECONDS) as answer:  # noqa: S310 - the caller admits http(s) only
-            content: bytes = answer.read()
+        content: bytes = open_url(url, timeout=DOWNLOAD_SECONDS).read()
     except (OSError, http.client.HTTPException) as error:
         raise ManifestError(
             f"src {url!r}",

@@ -117,7 +117,7 @@ def identity(ref: ObjectRef) -> tuple[str, str, str, str]:
 
 def definer_of(ref: ObjectRef, objects: Sequence[Object]) -> Object:
     """The CustomResourceDefinition among ``objects`` that defines the kind of ``ref``; empty when there is none."""
-    group, _, version = ref.api_version.rpartition("/")
+    group, _unused, version = ref.api_version.rpartition("/")
     for obj in objects:
         spec = obj.get("spec") or {}
         if (

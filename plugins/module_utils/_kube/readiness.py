@@ -47,7 +47,7 @@ def not_ready(obj: Mapping[str, Any], conditions: Sequence[Condition] = ()) -> s
     return next((reason for reason in reasons if reason), "")
 
 
-def _daemon_set(_: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+def _daemon_set(_unused: Mapping[str, Any], status: Mapping[str, Any]) -> str:
     if "observedGeneration" not in status:
         return "its controller has not seen it yet"
     wanted = status.get("desiredNumberScheduled", 0)
@@ -68,7 +68,7 @@ def _deployment(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
 
 
 def _condition(name: str, wanted: str = "True") -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
-    def judge(_: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    def judge(_unused: Mapping[str, Any], status: Mapping[str, Any]) -> str:
         for condition in status.get("conditions") or []:
             if condition.get("type") == name:
                 if condition.get("status") == wanted:
@@ -79,7 +79,7 @@ def _condition(name: str, wanted: str = "True") -> Callable[[Mapping[str, Any], 
     return judge
 
 
-def _namespace(_: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+def _namespace(_unused: Mapping[str, Any], status: Mapping[str, Any]) -> str:
     return "" if status.get("phase") == "Active" else f"phase {status.get('phase')}"
 
 

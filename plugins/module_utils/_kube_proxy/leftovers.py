@@ -56,7 +56,7 @@ def parse_ip_vs(text: str) -> tuple[VirtualService, ...]:
     for line in text.splitlines():
         words = line.split()
         if len(words) > 1 and words[0] in {"TCP", "UDP", "SCTP"}:
-            host, _, port = words[1].rpartition(":")
+            host, _unused, port = words[1].rpartition(":")
             address = f"{_address(host)}:{int(port, 16)}"
             services.append(VirtualService({"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}[words[0]], address))
     return tuple(services)

@@ -77,7 +77,9 @@ def wait_for_mode(mode: str, timeout: float) -> str:
     deadline = time.monotonic() + timeout
     while True:
         seen, healthy = ask(MODE), bool(ask(HEALTH))
-        if seen and healthy and mode in ("", seen):
+        # It says its mode before it has written its table.
+        serving = seen != "ipvs" or bool(virtual_services())
+        if seen and healthy and serving and mode in ("", seen):
             return seen
         if time.monotonic() > deadline:
             raise NodeError(

@@ -76,7 +76,7 @@ def _allow_dns(around: Surroundings) -> Spec:
     return _spec("Egress", egress=[{"to": peers, "ports": ports}])
 
 
-def _allow_same_namespace(_: Surroundings) -> Spec:
+def _allow_same_namespace(_unused: Surroundings) -> Spec:
     peers = [{"podSelector": EVERY_POD}]
     return _spec("Ingress", "Egress", ingress=[{"from": peers}], egress=[{"to": peers}])
 

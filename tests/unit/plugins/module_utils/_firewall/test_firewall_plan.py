@@ -100,7 +100,7 @@ def test_the_ports_of_a_cni_and_of_add_ons(
 
 def test_every_row_asks_for_what_can_be() -> None:
     for row in MATRIX:
-        cni, _, encapsulations = row.when.partition("/")
+        cni, _unused, encapsulations = row.when.partition("/")
         assert not cni or cni in ENCAPSULATIONS
         assert not encapsulations or set(encapsulations.split("|")) <= set(ENCAPSULATIONS[cni])
 

@@ -26,8 +26,13 @@ FIELDS: dict[str, Any] = {
 }
 
 
-def live(fields: Any = FIELDS, manager: str = "netops.kubernetes", **spec: Any) -> dict[str, Any]:
-    entry = {"manager": manager, "operation": "Apply", "apiVersion": "v1", "fieldsV1": fields}
+def live(fields: Any = None, manager: str = "netops.kubernetes", **spec: Any) -> dict[str, Any]:
+    entry = {
+        "manager": manager,
+        "operation": "Apply",
+        "apiVersion": "v1",
+        "fieldsV1": FIELDS if fields is None else fields,
+    }
     metadata = {"name": "a", "namespace": "b", "labels": {"x": "y", "other": "z"}, "managedFields": [entry]}
     served = {
         "ports": [{"port": 80, "name": "web", "protocol": "TCP"}],
