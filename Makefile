@@ -70,9 +70,14 @@ testbed: ## Build the test bed: kernel, programs, disk, cluster
 api: environment ## The API ring of tests: a real kube-apiserver on loopback
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) pytest -q tests/api
 
+.PHONY: kernel
+kernel: environment ## Node modules on this machine's own kernel, in network namespaces
+	$(TESTBED) bin >/dev/null
+	pytest -q tests/kernel
+
 .PHONY: nodes
 nodes: environment testbed ## The molecule ring: a real cluster of virtual machines
-	molecule test --all
+	molecule test --scenario-name default
 
 .PHONY: gates
 gates: environment $(IMPORTER)/ready ## What a published collection must pass
