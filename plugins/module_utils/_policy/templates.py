@@ -100,17 +100,18 @@ def _allow_nodes(around: Surroundings) -> Spec:
 
 
 TEMPLATES: Mapping[str, Template] = {
-    "allow-all-ingress": lambda _: _spec("Ingress", ingress=[{}]),
-    "allow-all-egress": lambda _: _spec("Egress", egress=[{}]),
+    "allow-all-ingress": lambda _unused: _spec("Ingress", ingress=[{}]),
+    "allow-all-egress": lambda _unused: _spec("Egress", egress=[{}]),
     "allow-dns": _allow_dns,
     "allow-same-namespace": _allow_same_namespace,
     "allow-from-ingress": lambda around: _from_namespaces(around.ingress_namespaces),
     "allow-from-monitoring": lambda around: _from_namespaces(around.monitoring_namespaces),
     "allow-to-apiserver": _allow_to_apiserver,
     "allow-nodes": _allow_nodes,
-    "default-deny-ingress": lambda _: _spec("Ingress"),
-    "default-deny-egress": lambda _: _spec("Egress"),
-    "default-deny-all": lambda _: _spec("Ingress", "Egress"),
+    # The empty lists are said aloud: what is not said, somebody else could own and fill.
+    "default-deny-ingress": lambda _unused: _spec("Ingress", ingress=[]),
+    "default-deny-egress": lambda _unused: _spec("Egress", egress=[]),
+    "default-deny-all": lambda _unused: _spec("Ingress", "Egress", ingress=[], egress=[]),
 }
 ALLOWS_IN = ("allow-same-namespace", "allow-from-ingress", "allow-from-monitoring", "allow-nodes")
 PROFILES: Mapping[str, tuple[str, ...]] = {

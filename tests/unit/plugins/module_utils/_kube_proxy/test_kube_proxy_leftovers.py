@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a kube-proxy mode leaves behind, and configuration edits."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
+    ConfigurationError,
+    edit,
+    fields_of,
+    ipvs_notice,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
+    is_kube_set,
+    parse_ip_vs,
+    stale_chains,
+    stale_rules,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import parse_save, removal
+
+SAVED = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-NPX46M4PTMTKRN6Y - [0:0]
+:KUBE-NODE-PORT - [0:0]
+:DOCKER - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-NPX46M4PTMTKRN6Y
+-A KUBE-SVC-NPX46M4PTMTKRN6Y -j RETURN
+-A DOCKER -j RETURN
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+:KUBE-FIREWALL - [0:0]
+:KUBE-PROXY-FIREWALL - [0:0]
+-A INPUT -j KUBE-FIREWALL
+-A INPUT -m comment --comment "kube-proxy firewall rules" -j KUBE-PROXY-FIREWALL
+COMMIT
+"""
+
+
+def test_only_what_the_other_modes_made_goes() -> None:
+    text, gone = removal(parse_save(SAVED), stale_chains("ipvs"), stale_rules("ipvs"))
+    assert gone == ["nat KUBE-SVC-NPX46M4PTMTKRN6Y"]
+    assert text == (
+        "*nat\n:KUBE-SVC-NPX46M4PTMTKRN6Y - [0:0]\n"
+        "-D KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-NPX46M4PTMTKRN6Y\n"
+        "-X KUBE-SVC-NPX46M4PTMTKRN6Y\nCOMMIT\n"
+    )
+
+
+def test_a_rule_of_ipvs_goes_and_its_chain_stays() -> None:
+    text, gone = removal(parse_save(SAVED), stale_chains("iptables"), stale_rules("iptables"))
+    assert gone == [
+        "nat KUBE-NODE-PORT",
+        'filter -A INPUT -m comment --comment "kube-proxy firewall rules" -j KUBE-PROXY-FIREWALL',
+    ]
+    assert "-X KUBE-PROXY-FIREWALL" not in text
+
+
+@pytest.mark.parametrize("mode", ["iptables", "ipvs", "nftables", "none"])
+@pytest.mark.parametrize(
+    "chain", ["KUBE-FIREWALL", "KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY", "DOCKER", "cali-INPUT"]
+)
+def test_the_chains_of_others_are_never_stale(mode: str, chain: str) -> None:
+    assert not stale_chains(mode).fullmatch(chain)
+
+
+@pytest.mark.parametrize(
+    ("name", "kube"), [("KUBE-CLUSTER-IP", True), ("KUBE-6-CLUSTER-IP", True), ("cali40all", False), ("KUBEX", False)]
+)
+def test_sets(name: str, kube: bool) -> None:
+    assert is_kube_set(name) is kube
+
+
+def test_the_kernels_table_of_services() -> None:
+    text = (
+        "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n"
+        "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
+        "TCP  0A600001:01BB lc\n  -> C612000B:192B      Masq    1      0          0\n"
+        "UDP  [2001:0db8:0000:0000:0000:0000:0000:000a]:0035 rr\n"
+    )
+    assert [str(service) for service in parse_ip_vs(text)] == [
+        "-t 10.96.0.1:443",
+        "-u [2001:0db8:0000:0000:0000:0000:0000:000a]:53",
+    ]
+
+
+@pytest.mark.parametrize(("version", "said"), [("v1.34.9", False), ("v1.35.0", True), ("v1.36.3-k3s1", True)])
+def test_ipvs_is_called_deprecated_where_it_is(version: str, said: bool) -> None:
+    assert bool(ipvs_notice(version)) is said
+
+
+KIND = "kind: KubeProxyConfiguration\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "params", "after"),
+    [
+        (f"{KIND}mode: iptables\n", {"mode": "iptables"}, f"{KIND}mode: iptables\n"),
+        (f"{KIND}mode: iptables # why\n", {"mode": "ipvs"}, f"{KIND}mode: ipvs\n"),
+        (KIND, {"mode": "ipvs"}, f"{KIND}mode: ipvs\n"),
+        (KIND, {"ipvs": {"scheduler": "lc"}}, f"{KIND}ipvs:\n  scheduler: lc\n"),
+        (
+            f"ipvs:\n  excludeCIDRs:\n  - 192.0.2.0/24\n  - 198.51.100.0/24\n  scheduler: rr\n{KIND}",
+            {"ipvs": {"exclude_cidrs": []}},
+            f"ipvs:\n  excludeCIDRs: []\n  scheduler: rr\n{KIND}",
+        ),
+        (f"unknown: [1, 2]\n{KIND}", {"mode": "nftables"}, f"unknown: [1, 2]\n{KIND}mode: nftables\n"),
+    ],
+)
+def test_only_the_wanted_field_changes(before: str, params: dict[str, object], after: str) -> None:
+    assert edit(before, fields_of(params)) == after
+    assert edit(after, fields_of(params)) == after
+
+
+@pytest.mark.parametrize(
+    "text", ["kind: Other\n", "a: [\n", "- 1\n", f"{KIND}ipvs: {{scheduler: rr, strictARP: true}}\n"]
+)
+def test_what_cannot_be_edited_line_by_line_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"config\.conf"):
+        edit(text, fields_of({"ipvs": {"scheduler": "lc"}}))
