@@ -21,8 +21,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.left
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import (
+    FAMILIES,
     ChainRemoval,
     find_chains,
+    read_tables,
     remove_chains,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
@@ -77,9 +79,7 @@ def wait_for_mode(mode: str, timeout: float) -> str:
     deadline = time.monotonic() + timeout
     while True:
         seen, healthy = ask(MODE), bool(ask(HEALTH))
-        # It says its mode before it has written its table.
-        serving = seen != "ipvs" or bool(virtual_services())
-        if seen and healthy and serving and mode in ("", seen):
+        if seen and healthy and mode in ("", seen) and has_written(seen):
             return seen
         if time.monotonic() > deadline:
             raise NodeError(
@@ -90,6 +90,19 @@ def wait_for_mode(mode: str, timeout: float) -> str:
                 "Read its log: kubectl -n kube-system logs -l k8s-app=kube-proxy",
             )
         time.sleep(0.5)
+
+
+def has_written(mode: str) -> bool:
+    """Whether kube-proxy's own rules of a mode are there: it names its mode before it has written any."""
+    if mode == "ipvs":
+        return bool(virtual_services())
+    if mode == "nftables":
+        return bool(_nft_tables())
+    stale = stale_chains(mode)
+    programs = [program for program in FAMILIES if exists(f"{program}-save")]
+    rules = [rule for program in programs for table in read_tables(program) for rule in table.rules]
+    # Chains that both modes have still name IPVS' sets until mode iptables has rewritten them.
+    return not any("--match-set KUBE-" in rule and not stale.fullmatch(rule.split()[1]) for rule in rules)
 
 
 def virtual_services() -> tuple[VirtualService, ...]:

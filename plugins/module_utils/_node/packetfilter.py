@@ -81,6 +81,11 @@ class ChainRemoval:
     chains: tuple[str, ...]
 
 
+def read_tables(program: str) -> tuple[Table, ...]:
+    """The tables of one family as this node has them."""
+    return parse_save(require([f"{program}-save"]))
+
+
 def find_chains(pattern: re.Pattern[str], rules: re.Pattern[str] = NOTHING) -> ChainRemoval:
     """The chains of this node whose names match, and the rules beside them that do, in both families."""
     transactions: list[tuple[str, str]] = []
@@ -88,7 +93,7 @@ def find_chains(pattern: re.Pattern[str], rules: re.Pattern[str] = NOTHING) -> C
     for program in FAMILIES:
         if not exists(f"{program}-save"):
             continue
-        text, gone = removal(parse_save(require([f"{program}-save"])), pattern, rules)
+        text, gone = removal(read_tables(program), pattern, rules)
         if text:
             transactions.append((program, text))
             chains += [f"{program} {chain}" for chain in gone]
