@@ -63,7 +63,7 @@ def test_the_policies_of_others_stay(baseline: Module, client: KubeClient) -> No
 def test_an_edit_by_hand_is_repaired(baseline: Module, client: KubeClient) -> None:
     baseline.succeeds(namespaces=["shop-0"])
     path = "/apis/networking.k8s.io/v1/namespaces/shop-0/networkpolicies/default-deny-ingress"
-    body = {"spec": {"ingress": [{}]}}
+    body: dict[str, Any] = {"spec": {"ingress": [{}]}}
     client.raw("PATCH", path, body=body, content_type="application/merge-patch+json")
     repaired = baseline.succeeds(namespaces=["shop-0"])
     assert repaired["policies"] == [{"object": "NetworkPolicy 'shop-0/default-deny-ingress'", "action": "changed"}]

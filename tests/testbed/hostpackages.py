@@ -26,6 +26,7 @@ NEEDED = {
     "iputils-ping": "/usr/bin/ping",
     "ipset": "/sbin/ipset",
     "iptables": "/sbin/iptables",
+    "kmod": "/sbin/modprobe",
     "libc6-dev": "/usr/include/stdio.h",
     "libelf-dev": "/usr/include/libelf.h",
     "make": "/usr/bin/make",
