@@ -85,17 +85,8 @@ def test_no_kube_proxy_is_said(network: Network) -> None:
 @pytest.fixture
 def cni_host(network: Network, tmp_path: Path) -> tuple[Namespace, tuple[str, ...], Path]:
     """A node whose CNI folders are below a folder of the test."""
-    prefix = (
-        *network.node.prefix,
-        "unshare",
-        "--mount",
-        "sh",
-        "-c",
-        PRIVATE,
-        "sh",
-        "/etc/cni /var/lib/cni /opt/cni",
-        str(tmp_path),
-    )
+    folders = "/etc/cni /var/lib/cni /opt/cni"
+    prefix = (*network.node.prefix, "unshare", "--mount", "sh", "-c", PRIVATE, "sh", folders, str(tmp_path))
     return network.node, prefix, tmp_path
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -41,7 +42,9 @@ def remove(path: str) -> bool:
 
 
 def remove_empty_folder(path: str) -> None:
-    """Remove a folder that holds nothing any more; others' files keep it."""
-    folder = Path(path)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    """Remove a folder that holds nothing any more; others' files keep it, and so does a file system mounted there."""
+    try:
+        Path(path).rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY}:
+            raise
