@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules that read or move the whole cluster, against a real API server; no kubelet runs here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import CORDONED
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.support.modules import Module, state_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+CLUSTER = """\
+kind: ClusterConfiguration
+networking:
+  podSubnet: 10.244.0.0/16,2001:db8:244::/56
+  serviceSubnet: 10.96.0.0/16
+"""
+
+
+@pytest.fixture
+def nodes(client: KubeClient) -> Iterator[list[str]]:
+    names = ["node-a", "node-b"]
+    for number, name in enumerate(names, start=1):
+        client.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+        addresses = [{"type": "InternalIP", "address": f"192.0.2.{number}"}]
+        path = f"/api/v1/nodes/{name}/status"
+        body: dict[str, Any] = {"status": {"addresses": addresses}}
+        client.raw("PATCH", path, body=body, content_type="application/merge-patch+json")
+    yield names
+    for name in names:
+        client.delete(ObjectRef("v1", "Node", name), propagation="Background")
+
+
+@pytest.fixture
+def kubeadm(client: KubeClient) -> Iterator[None]:
+    metadata = {"name": "kubeadm-config", "namespace": "kube-system"}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ClusterConfiguration": CLUSTER}}
+    client.apply(body)
+    yield
+    client.delete(ObjectRef("v1", "ConfigMap", "kubeadm-config", "kube-system"), propagation="Background")
+
+
+@pytest.mark.usefixtures("kubeadm", "nodes")
+def test_a_cluster_says_what_its_networks_are(api: str) -> None:
+    result = Module("cluster_network_info", {"kubeconfig": api}).succeeds()
+    assert result["changed"] is False
+    assert result["pod_cidrs"] == ["10.244.0.0/16", "2001:db8:244::/56"]
+    assert result["service_cidrs"] == ["10.96.0.0/16"]
+    assert result["kubernetes_version"].startswith("v1.")
+    assert [(node["name"], node["addresses"]) for node in result["nodes"]] == [
+        ("node-a", ["192.0.2.1"]),
+        ("node-b", ["192.0.2.2"]),
+    ]
+
+
+@pytest.mark.usefixtures("kubeadm", "nodes")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pod_cidrs": ["192.0.2.0/24"]}, "address of node node-a 192.0.2.1/32: it overlaps the pod network"),
+        ({"service_cidrs": ["10.244.7.0/24"]}, "Service network 10.244.7.0/24: it overlaps the pod network"),
+        ({"kubeconfig": "/nonexistent"}, "kubeconfig '/nonexistent'"),
+    ],
+)
+def test_networks_that_cannot_work_are_named(api: str, options: dict[str, Any], message: str) -> None:
+    assert message in Module("cluster_network_info", {"kubeconfig": api}).fails(**options)
+
+
+def pod(client: KubeClient, name: str, owner: str, **spec: Any) -> None:
+    """A pod that is bound to a node; its owner is there, and no controller for it."""
+    metadata: dict[str, Any] = {"name": name, "namespace": "default"}
+    if owner:
+        template = {"metadata": {"labels": {"a": name}}, "spec": {"containers": [{"name": "one", "image": "one"}]}}
+        workload = {"selector": {"matchLabels": {"a": name}}, "template": template}
+        place = {"name": name, "namespace": "default"}
+        made = client.apply({"apiVersion": "apps/v1", "kind": owner, "metadata": place, "spec": workload})
+        reference = {"apiVersion": "apps/v1", "kind": owner, "name": name, "uid": made["metadata"]["uid"]}
+        metadata["ownerReferences"] = [{**reference, "controller": True}]
+    container = {"name": "one", "image": "example.com/one"}
+    # Without a grace period the API server deletes it by itself: no kubelet has to agree.
+    body = {"nodeName": "node-a", "terminationGracePeriodSeconds": 0, "containers": [container], **spec}
+    client.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": body})
+
+
+@pytest.fixture
+def drain(api: str, client: KubeClient, nodes: list[str]) -> Iterator[Module]:
+    assert nodes
+    module = Module("node_drain", {"kubeconfig": api})
+    yield module
+    for found in client.list("v1", "Pod", "default"):
+        client.delete(ObjectRef("v1", "Pod", found["metadata"]["name"], "default"), propagation="Background")
+    for kind in ("ReplicaSet", "DaemonSet"):
+        for found in client.list("apps/v1", kind, "default"):
+            client.delete(ObjectRef("apps/v1", kind, found["metadata"]["name"], "default"), propagation="Background")
+
+
+def test_state_matrix_of_node_drain(drain: Module, client: KubeClient) -> None:
+    client.patch(ObjectRef("v1", "Node", "node-b"), {"spec": {"unschedulable": True}})
+    pod(client, "web", "ReplicaSet")
+    pod(client, "proxy", "DaemonSet", hostNetwork=True)
+    first = state_matrix(drain, state="drained")
+    assert first["done"] == ["Node 'node-a' cordoned", "Pod 'default/web' deleted"]
+    assert [found["metadata"]["name"] for found in client.list("v1", "Pod", "default")] == ["proxy"]
+    released = state_matrix(drain, state="released")
+    assert released["done"] == ["Node 'node-a' uncordoned"]
+    nodes = {node["metadata"]["name"]: node for node in client.list("v1", "Node")}
+    assert not nodes["node-a"]["spec"].get("unschedulable")
+    assert CORDONED not in (nodes["node-a"]["metadata"].get("annotations") or {})
+    assert nodes["node-b"]["spec"]["unschedulable"] is True, "somebody else cordoned it"
+
+
+@pytest.mark.parametrize("owner", ["DaemonSet", ""])
+def test_pods_that_would_not_come_back_are_named(drain: Module, client: KubeClient, owner: str) -> None:
+    pod(client, "lonely", owner)
+    message = drain.fails(state="drained")
+    assert "Pod 'default/lonely': 1 pods on the pod network are of a DaemonSet, or of nobody" in message
+    assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
+
+
+def test_connectivity_says_what_it_could_not_prove(api: str, client: KubeClient) -> None:
+    module = Module("connectivity_check", {"kubeconfig": api})
+    assert module.succeeds(check=True)["summary"] == ["check mode: nothing was proven"]
+    namespace = ObjectRef("v1", "Namespace", "netops-connectivity")
+    assert client.get(namespace) is None
+    message = module.fails(timeout=2)
+    assert "DaemonSet 'netops-connectivity/connectivity': not ready after 2 s" in message
+    left = client.get(namespace)
+    assert left is None or left["metadata"].get("deletionTimestamp"), "it takes its pods away also when it fails"
