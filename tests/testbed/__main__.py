@@ -7,11 +7,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import artefacts, cluster
+from .api_ring import ApiRing, ApiRingError
 from .bed import Bed, BedError
 from .build import Artefact, BuildError, Store, say
 from .cluster import ClusterOptions
@@ -39,6 +43,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         )
         command.add_argument("--kube-proxy-mode", default="iptables", choices=("iptables", "ipvs", "nftables"))
         command.add_argument("--dual-stack", action="store_true", help="IPv6 pods and Services as well")
+    commands.add_parser("api", help="a kube-apiserver with etcd on loopback, until interrupted; prints its kubeconfig")
     commands.add_parser("down", help="end every process of this bed and remove its network")
     commands.add_parser("status", help="what runs")
     commands.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
@@ -112,6 +117,22 @@ def command_up(bed: Bed, asked: argparse.Namespace) -> None:
     say(f"up after {time.monotonic() - begin:.0f} s; inventory: {file}")
 
 
+def command_api(bed: Bed, _unused: argparse.Namespace) -> None:
+    wanted = [artefacts.kubernetes, artefacts.etcd]
+    prepare(bed.store, wanted)
+    with tempfile.TemporaryDirectory() as work:
+        programs = Path(work, "bin")
+        programs.mkdir()
+        for program in (path for artefact in wanted for path in bed.store.path(artefact).iterdir()):
+            (programs / program.name).symlink_to(program)
+        with ApiRing(programs, Path(work)) as ring:
+            print(ring.kubeconfig, flush=True)
+            say("serves until it is interrupted (Ctrl-C)")
+            ends = {signal.SIGINT, signal.SIGTERM}
+            signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+            signal.sigwait(ends)
+
+
 def command_down(bed: Bed, _unused: argparse.Namespace) -> None:
     bed.down()
 
@@ -182,6 +203,7 @@ def known_clusters() -> list[ClusterOptions]:
 COMMANDS: dict[str, Callable[[Bed, argparse.Namespace], None]] = {
     "build": command_build,
     "up": command_up,
+    "api": command_api,
     "down": command_down,
     "status": command_status,
     "kubeconfig": command_kubeconfig,
@@ -202,7 +224,7 @@ def main() -> int:
     asked = arguments(sys.argv[1:])
     try:
         COMMANDS[asked.command](Bed(Store(cache_root()), asked.bed), asked)
-    except (BuildError, BedError) as error:
+    except (BuildError, BedError, ApiRingError) as error:
         print(f"testbed: {error}", file=sys.stderr)
         return 1
     return 0
