@@ -34,12 +34,15 @@ $(IMPORTER)/ready:
 $(COLLECTION):
 	@mkdir -p $(@D) && ln -sfn $(CURDIR) $@
 
+.PHONY: tools
+tools: $(VENV)/ready $(COLLECTION)
+
 .PHONY: environment
-environment: $(VENV)/ready $(COLLECTION) ## The developers' environment
+environment: tools ## The developers' environment, as settings for a shell
 	@echo "PATH=$(VENV)/bin:\$$PATH PYTHONPATH=$(TREE) MYPYPATH=$(TREE) ANSIBLE_COLLECTIONS_PATH=$(TREE)"
 
 .PHONY: check
-check: environment ## Lint, types, unit tests: under two minutes
+check: tools ## Lint, types, unit tests: under two minutes
 	ruff check .
 	ruff format --check .
 	yamllint --strict .
@@ -67,20 +70,20 @@ testbed: ## Build the test bed: kernel, programs, disk, cluster
 	$(TESTBED) build
 
 .PHONY: api
-api: environment ## The API ring of tests: a real kube-apiserver on loopback
+api: tools ## The API ring of tests: a real kube-apiserver on loopback
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) pytest -q tests/api
 
 .PHONY: kernel
-kernel: environment ## Node modules on this machine's own kernel, in network namespaces
+kernel: tools ## Node modules on this machine's own kernel, in network namespaces
 	$(TESTBED) bin >/dev/null
 	pytest -q tests/kernel
 
 .PHONY: nodes
-nodes: environment testbed ## The molecule ring: a real cluster of virtual machines
+nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	molecule test --scenario-name default
 
 .PHONY: gates
-gates: environment $(IMPORTER)/ready ## What a published collection must pass
+gates: tools $(IMPORTER)/ready ## What a published collection must pass
 	tests/gates/collection $(IMPORTER)
 
 .PHONY: test
@@ -88,11 +91,11 @@ test: ## Everything: gates and all three rings
 	tests/gates/everything
 
 .PHONY: demo
-demo: environment testbed ## A two-node cluster, its network provisioned and proven, left running
+demo: tools testbed ## A two-node cluster, its network provisioned and proven, left running
 	tests/demo/run
 
 .PHONY: bench
-bench: environment ## Measure against the peers, side by side
+bench: tools ## Measure against the peers, side by side
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench
 
 .PHONY: clean
