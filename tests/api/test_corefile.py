@@ -190,12 +190,13 @@ def refusal_of(text: str) -> str:
 def agree(programs: Path, folder: Path, text: str) -> None:
     taken, said = accepts(programs, text, folder)
     refusal = refusal_of(text)
+    # A plugin's own complaint about its arguments is not the grammar's.
+    by_plugin = "plugin/" in said
     if not refusal:
-        # A plugin's own complaint about its arguments is not the grammar's.
-        assert taken or not any(word in said for word in SYNTAX), said
+        assert taken or by_plugin or not any(word in said for word in SYNTAX), said
         return
     assert not taken, f"CoreDNS takes what we refuse with: {refusal}"
     ours = re.search(r":(\d+): ", refusal)
     theirs = re.search(r"Corefile:(\d+) - ", said)
-    if ours and theirs:
+    if ours and theirs and not by_plugin:
         assert ours[1] == theirs[1], (refusal, said)

@@ -81,8 +81,11 @@ class _Reader:
             end = self._at
         return Token("".join(value), line, start, end) if value else None
 
-    def _quoted(self, start: int, line: int) -> Token:
-        """The rest of a quoted token; only a quote can be escaped, and the end of the text closes it."""
+    def _quoted(self, start: int, line: int) -> Token | None:
+        """The rest of a quoted token; only a quote can be escaped, and the end of the text closes it.
+
+        A quote that the end of the text closes at once is no token.
+        """
         value: list[str] = []
         escaped = False
         while self._at < len(self._text):
@@ -92,14 +95,14 @@ class _Reader:
                 escaped = True
                 continue
             if not escaped and char == '"':
-                break
+                return Token("".join(value), line, start, self._at)
             if char == "\n":
                 self._line += 1
             if escaped and char != '"':
                 value.append("\\")
             value.append(char)
             escaped = False
-        return Token("".join(value), line, start, self._at)
+        return Token("".join(value), line, start, self._at) if value else None
 
 
 def quote(value: str) -> str:

@@ -8,23 +8,22 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
 
 if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
-    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
 
 BACKUP = "netops.kubernetes/corefile-backup"
 KEY = "Corefile"
-ATTEMPTS = 10
 Edit = Callable[[str], str]
 
 
 def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bool) -> tuple[str, str]:
-    """Read, edit and write the Corefile of a ConfigMap; when somebody writes in between, read and edit again.
+    """Edit the Corefile of a ConfigMap; when somebody writes in between, the edit is made anew.
 
     The first Corefile that this module found is kept in an annotation, byte for byte.
 
@@ -32,22 +31,16 @@ def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bo
     :raises CorefileError: there is no such ConfigMap, or the edit refuses the text.
     :raises ConflictError: somebody else writes faster than this can.
     """
-    for attempt in range(ATTEMPTS):
-        live = _require(client, ref)
+
+    def change(found: Object | None) -> tuple[tuple[str, str], bool]:
+        live = _require(found, ref)
         before = str((live.get("data") or {}).get(KEY, ""))
         after = edit(before)
-        if after == before:
-            return before, after
         live.setdefault("data", {})[KEY] = after
         live["metadata"].setdefault("annotations", {}).setdefault(BACKUP, before)
-        try:
-            client.replace(live, dry_run=check)
-        except ConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            continue
-        return before, after
-    raise AssertionError("the last attempt returns or raises")
+        return (before, after), before != after
+
+    return update(client, ref, change, check=check)
 
 
 def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool) -> tuple[str, str]:
@@ -55,31 +48,23 @@ def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool) -> tu
 
     :returns: the Corefile before and after.
     """
-    for attempt in range(ATTEMPTS):
-        live = _require(client, ref)
+
+    def change(found: Object | None) -> tuple[tuple[str, str], bool]:
+        live = _require(found, ref)
         before = str((live.get("data") or {}).get(KEY, ""))
         kept = (live["metadata"].get("annotations") or {}).pop(BACKUP, None)
         if kept is None:
-            return before, before
+            return (before, before), False
         live["data"][KEY] = kept
-        try:
-            client.replace(live, dry_run=check)
-        except ConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            continue
-        return before, kept
-    raise AssertionError("the last attempt returns or raises")
+        return (before, kept), True
+
+    return update(client, ref, change, check=check)
 
 
-def _require(client: KubeClient, ref: ObjectRef) -> dict[str, Any]:
-    live = client.get(ref)
+def _require(live: Object | None, ref: ObjectRef) -> Object:
     if live is None:
         raise CorefileError(
-            str(ref),
-            "it is not there",
-            "the ConfigMap that CoreDNS reads",
-            "Set namespace and name, or install CoreDNS",
+            str(ref), "it is not there", "the ConfigMap that CoreDNS reads", "Set namespace and name to it"
         )
     return live
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import wait_ready
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
     ConfigurationError,
     digest,
@@ -29,7 +29,6 @@ KEY = "config.conf"
 BACKUP = "netops.kubernetes/config-backup"
 PENDING = "netops.kubernetes/restart-pending"
 DIGEST = "netops.kubernetes/config-digest"
-ATTEMPTS = 10
 Edit = Callable[[str], str]
 
 
@@ -64,8 +63,9 @@ def restore(client: KubeClient, *, check: bool, wait_timeout: float) -> Outcome:
 
 
 def _write(client: KubeClient, edit: Edit, *, restore: bool, check: bool) -> tuple[str, str, bool]:
-    for attempt in range(ATTEMPTS):
-        live = client.get(CONFIG_MAP)
+    """Configuration before and after, and whether a restart is pending."""
+
+    def change(live: Object | None) -> tuple[tuple[str, str, bool], bool]:
         if live is None or KEY not in (live.get("data") or {}):
             raise ConfigurationError(
                 str(CONFIG_MAP),
@@ -77,17 +77,12 @@ def _write(client: KubeClient, edit: Edit, *, restore: bool, check: bool) -> tup
         before = str(live["data"][KEY])
         after = notes.pop(BACKUP, before) if restore else edit(before)
         if after == before and not (restore and notes.get(PENDING)):
-            return before, after, PENDING in notes
+            return (before, after, PENDING in notes), False
         _note(notes, before, after, restore=restore)
         live["data"][KEY] = after
-        try:
-            client.replace(live, dry_run=check)
-        except ConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            continue
-        return before, after, True
-    raise AssertionError("the last attempt returns or raises")
+        return (before, after, True), True
+
+    return update(client, CONFIG_MAP, change, check=check)
 
 
 def _note(notes: dict[str, Any], before: str, after: str, *, restore: bool) -> None:

@@ -58,7 +58,7 @@ def test_what_a_failure_leaves_is_never_taken_for_the_result(tmp_path: Path) -> 
 def test_two_builds_at_once_make_it_once(tmp_path: Path) -> None:
     made: list[str] = []
     wanted = artefact("one", "1", made=made)
-    threads = [threading.Thread(target=Store(tmp_path).build, args=([wanted],)) for _ in range(4)]
+    threads = [threading.Thread(target=Store(tmp_path).build, args=([wanted],)) for _number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

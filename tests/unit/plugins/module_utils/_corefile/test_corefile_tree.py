@@ -26,6 +26,7 @@ from hypothesis import strategies as st
         (r'"a\"b"', ['a"b']),
         (r'"a\\b"', [r"a\\b"]),
         ('"open\nend', ["open\nend"]),
+        ('a "', ["a"]),
         ("a\r\nb", ["a", "b"]),
     ],
 )
