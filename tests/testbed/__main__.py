@@ -43,7 +43,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         )
         command.add_argument("--kube-proxy-mode", default="iptables", choices=("iptables", "ipvs", "nftables"))
         command.add_argument("--dual-stack", action="store_true", help="IPv6 pods and Services as well")
-    commands.add_parser("api", help="a kube-apiserver with etcd on loopback, until interrupted; prints its kubeconfig")
+    api = commands.add_parser("api", help="a kube-apiserver with etcd on loopback, until interrupted")
+    api.add_argument("--kwok-nodes", type=int, default=0, help="with a scheduler, controllers and so many played nodes")
     commands.add_parser("down", help="end every process of this bed and remove its network")
     commands.add_parser("status", help="what runs")
     commands.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
@@ -117,15 +118,15 @@ def command_up(bed: Bed, asked: argparse.Namespace) -> None:
     say(f"up after {time.monotonic() - begin:.0f} s; inventory: {file}")
 
 
-def command_api(bed: Bed, _unused: argparse.Namespace) -> None:
-    wanted = [artefacts.kubernetes, artefacts.etcd]
+def command_api(bed: Bed, asked: argparse.Namespace) -> None:
+    wanted = [artefacts.kubernetes, artefacts.etcd, *([artefacts.kwok] if asked.kwok_nodes else [])]
     prepare(bed.store, wanted)
     with tempfile.TemporaryDirectory() as work:
         programs = Path(work, "bin")
         programs.mkdir()
         for program in (path for artefact in wanted for path in bed.store.path(artefact).iterdir()):
             (programs / program.name).symlink_to(program)
-        with ApiRing(programs, Path(work)) as ring:
+        with ApiRing(programs, Path(work), asked.kwok_nodes) as ring:
             print(ring.kubeconfig, flush=True)
             say("serves until it is interrupted (Ctrl-C)")
             ends = {signal.SIGINT, signal.SIGTERM}

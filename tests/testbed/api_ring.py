@@ -38,9 +38,12 @@ class ApiRing:
 
     :param programs: the folder that holds ``etcd`` and ``kube-apiserver``.
     :param folder: an empty folder for keys, logs and the database.
+    :param kwok_nodes: how many nodes kwok plays; with any, every controller and the scheduler run too, and pods on
+        such a node become ready without running.
     """
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, kwok_nodes: int = 0) -> None:
+        self.kwok_nodes = kwok_nodes
         self.programs = programs
         self.folder = folder
         self.kubeconfig = folder / "kubeconfig"
@@ -97,15 +100,51 @@ class ApiRing:
         )
         self._wait(port)
         # Deletion in the foreground and the end of a namespace are these controllers' work.
+        controllers = "*" if self.kwok_nodes else "garbage-collector-controller,namespace-controller"
         self._run(
             "kube-controller-manager",
             f"--kubeconfig={self.kubeconfig}",
-            "--controllers=garbage-collector-controller,namespace-controller",
+            f"--controllers={controllers}",
             "--leader-elect=false",
             f"--secure-port={free_port()}",
             f"--cert-dir={self.folder / 'certificates'}",
         )
+        if self.kwok_nodes:
+            self._start_kwok()
         return self.kubeconfig
+
+    def _start_kwok(self) -> None:
+        """The scheduler, kwok, and its nodes (kwok.sigs.k8s.io: nodes with its annotation are its own)."""
+        self._run(
+            "kube-scheduler",
+            f"--kubeconfig={self.kubeconfig}",
+            "--leader-elect=false",
+            f"--secure-port={free_port()}",
+            f"--cert-dir={self.folder / 'certificates'}",
+        )
+        self._run(
+            "kwok",
+            f"--kubeconfig={self.kubeconfig}",
+            f"--config={self.programs / 'kwok-stages.yaml'}",
+            "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+            f"--server-address=127.0.0.1:{free_port()}",
+        )
+        nodes = [
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {
+                    "name": f"kwok-{number}",
+                    "annotations": {"kwok.x-k8s.io/node": "fake"},
+                    "labels": {"kubernetes.io/hostname": f"kwok-{number}", "kubernetes.io/os": "linux"},
+                },
+                "status": {"allocatable": {"cpu": "32", "memory": "256Gi", "pods": "110"}},
+            }
+            for number in range(self.kwok_nodes)
+        ]
+        command = [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", "create", "-f", "-"]
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": nodes})
+        subprocess.run(command, input=text, text=True, check=True, capture_output=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), *arguments]

@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .build import Artefact, BuildError, Step
 from .hostpackages import go_program, mirror
@@ -25,9 +26,6 @@ from .settings import (
     NODE_RELEASE,
     Node,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NODE_PACKAGES = [
     "systemd",
@@ -182,7 +180,22 @@ flannel = GoBuild(
     f"-X github.com/flannel-io/flannel/pkg/version.Version={FLANNEL}",
     cgo=True,
 ).artefact()
-kwok = GoBuild("kwok", (("sigs.k8s.io/kwok/cmd/kwok", "kwok"),)).artefact()
+_kwok = GoBuild("kwok", (("sigs.k8s.io/kwok/cmd/kwok", "kwok"),))
+# What kwok lets happen to nodes and pods comes as files of its module.
+KWOK_STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
+
+
+def make_kwok(step: Step) -> None:
+    """``kwok``, and ``kwok-stages.yaml``: nodes become ready, pods run at once."""
+    _kwok.make(step)
+    listing = [go_program(step.store.root), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]
+    where = subprocess.run(listing, cwd=HERE / "go" / "kwok", capture_output=True, text=True, check=True).stdout.strip()
+    folders = [Path(where, "kustomize", "stage", stage) for stage in KWOK_STAGES]
+    files = [file for folder in folders for file in sorted(folder.glob("*.yaml")) if file.name != "kustomization.yaml"]
+    (step.folder / "kwok-stages.yaml").write_text("\n---\n".join(file.read_text() for file in files))
+
+
+kwok = Artefact("kwok", (*_kwok.artefact().inputs, *KWOK_STAGES), (), make_kwok)
 calico = GoBuild(
     "calico",
     tuple((f"github.com/projectcalico/calico/{path}", path.rsplit("/", 1)[1]) for path in CALICO_PROGRAMS),
