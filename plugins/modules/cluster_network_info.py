@@ -77,6 +77,11 @@ nodes:
       description: The part of the pod networks that it has.
       type: list
       elements: str
+api_requests:
+  description: How many requests were sent to the API server.
+  returned: success
+  type: int
+  sample: 4
 """
 
 from typing import Any
@@ -99,11 +104,12 @@ def main() -> None:
     )
 
     def job() -> dict[str, Any]:
-        found = network_of(connect(module.params))
+        client = connect(module.params)
+        found = network_of(client)
         for name in ("pod_cidrs", "service_cidrs"):
             found[name] = module.params[name] or found[name]
         require_sound(found["pod_cidrs"], found["service_cidrs"], found["nodes"])
-        return {"changed": False, **found}
+        return {"changed": False, "api_requests": client.requests, **found}
 
     run(module, job)
 

@@ -55,6 +55,11 @@ connections:
   returned: success
   type: int
   sample: 12
+api_requests:
+  description: How many requests were sent to the API server.
+  returned: success
+  type: int
+  sample: 4
 """
 
 from typing import Any
@@ -81,10 +86,21 @@ def main() -> None:
     def job() -> dict[str, Any]:
         asked = module.params
         if module.check_mode:
-            return {"changed": False, "connections": 0, "summary": ["check mode: nothing was proven"]}
-        verdicts = prove(connect(asked), asked["image"], asked["names"], asked["timeout"])
+            return {
+                "changed": False,
+                "connections": 0,
+                "summary": ["check mode: nothing was proven"],
+                "api_requests": 0,
+            }
+        client = connect(asked)
+        verdicts = prove(client, asked["image"], asked["names"], asked["timeout"])
         require_all(verdicts)
-        return {"changed": False, "connections": len(verdicts), "summary": summary(verdicts)}
+        return {
+            "changed": False,
+            "connections": len(verdicts),
+            "summary": summary(verdicts),
+            "api_requests": client.requests,
+        }
 
     run(module, job)
 

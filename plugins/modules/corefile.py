@@ -113,6 +113,11 @@ corefile:
   returned: success
   type: str
   sample: ".:53 {\n    errors\n}\n"
+api_requests:
+  description: How many requests were sent to the API server.
+  returned: success
+  type: int
+  sample: 4
 """
 
 from pathlib import Path
@@ -176,18 +181,20 @@ def main() -> None:
             raise CorefileError(
                 name, "state=absent with a path", "a ConfigMap", "Restore the file from where you keep it"
             )
-        if asked["path"]:
+        client = None if asked["path"] else connect(asked)
+        if client is None:
             before, after = edit_file(Path(asked["path"]), edit, check=module.check_mode)
         elif asked["state"] == "absent":
-            before, after = restore_config_map(connect(asked), ref, check=module.check_mode)
+            before, after = restore_config_map(client, ref, check=module.check_mode)
         else:
-            before, after = edit_config_map(connect(asked), ref, edit, check=module.check_mode)
+            before, after = edit_config_map(client, ref, edit, check=module.check_mode)
         if before != after:
             for warning in require_reload(after, ref):
                 module.warn(warning)
         return {
             "changed": before != after,
             "corefile": after,
+            "api_requests": client.requests if client else 0,
             "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
         }
 

@@ -99,6 +99,11 @@ restarted:
   description: Whether kube-proxy was restarted, or would be in check mode.
   returned: success
   type: bool
+api_requests:
+  description: How many requests were sent to the API server.
+  returned: success
+  type: int
+  sample: 4
 """
 
 from typing import Any
@@ -168,6 +173,7 @@ def main() -> None:
             "changed": outcome.before != outcome.after or outcome.restarted,
             "mode": mode,
             "restarted": outcome.restarted,
+            "api_requests": client.requests,
             "diff": {
                 "before": outcome.before + "\n",
                 "after": outcome.after + "\n",

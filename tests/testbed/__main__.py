@@ -37,6 +37,9 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     up = commands.add_parser("up", help="build what is missing, start the nodes, wait until they serve")
     up.add_argument("--bare", action="store_true", help="nodes alone, without Kubernetes running on them")
     up.add_argument("--mtu", type=int, default=1500, help="of the network between the nodes (default: %(default)s)")
+    up.add_argument(
+        "--memory", default="", metavar="SIZE", help="of each node (default: 2048M for the first, else 1024M)"
+    )
     for command in (build, up):
         command.add_argument(
             "--nodes", type=int, default=2, choices=range(1, 5), help="how many (default: %(default)s)"
@@ -107,12 +110,12 @@ def command_up(bed: Bed, asked: argparse.Namespace) -> None:
     if asked.bare:
         prepare(bed.store, [artefacts.disk, artefacts.kernel, artefacts.coredns])
         begin = time.monotonic()
-        bed.create(options.nodes, asked.mtu)
+        bed.create(options.nodes, asked.mtu, asked.memory)
         bed.boot_all()
     else:
         prepare(bed.store, [cluster.snapshot_artefact(options), artefacts.disk, artefacts.kernel, artefacts.coredns])
         begin = time.monotonic()
-        cluster.start(bed, options, asked.mtu)
+        cluster.start(bed, options, asked.mtu, asked.memory)
     bed.start_names(HERE / "names.Corefile")
     file = write_inventory(bed)
     say(f"up after {time.monotonic() - begin:.0f} s; inventory: {file}")

@@ -92,11 +92,11 @@ class Bed:
 
     # ---- up and down ----------------------------------------------------------------------------------------
 
-    def create(self, count: int, mtu: int = 1500) -> None:
+    def create(self, count: int, mtu: int = 1500, memory: str = "") -> None:
         """An empty bed: namespace, bridge, taps, gateway; strays of an earlier run of this name end first."""
         self.down()
         self.folder.mkdir(parents=True)
-        self._record(nodes=list(range(1, count + 1)), mtu=mtu, processes={}, ports={})
+        self._record(nodes=list(range(1, count + 1)), mtu=mtu, memory=memory, processes={}, ports={})
         self._make_network(mtu)
         self._start_gateway()
 
@@ -149,7 +149,7 @@ class Bed:
     def disk(self) -> Path:
         return self.store.path(artefacts.disk)
 
-    def boot(self, node: Node, *, copy_of: Path | None = None, memory: str = "") -> None:
+    def boot(self, node: Node, *, copy_of: Path | None = None) -> None:
         """Start a node on its own copy-on-write file: kept, empty, or a copy of a snapshot's."""
         cow = self.folder / f"{node.name}.cow"
         if copy_of:
@@ -159,7 +159,7 @@ class Bed:
         command = [
             *("ip", "netns", "exec", self.netns, str(self.store.path(artefacts.kernel) / "linux")),
             *(
-                f"mem={memory or node.memory}",
+                f"mem={self.state['memory'] or node.memory}",
                 "seccomp=auto",
                 f"ubd0={cow},{self.disk / 'disk.ext4'}",
                 "root=/dev/ubda",

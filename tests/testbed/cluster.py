@@ -199,13 +199,13 @@ def snapshot_artefact(options: ClusterOptions) -> Artefact:
     return Artefact("cluster", inputs, (artefacts.disk,), make)
 
 
-def start(bed: Bed, options: ClusterOptions, mtu: int = 1500) -> None:
+def start(bed: Bed, options: ClusterOptions, mtu: int = 1500, memory: str = "") -> None:
     """Start a cluster of this kind from its snapshot and wait until it serves.
 
     :raises BedError: a part of it does not come up.
     """
     snapshot = bed.store.path(snapshot_artefact(options))
-    bed.create(options.nodes, mtu)
+    bed.create(options.nodes, mtu, memory)
     begin = time.time()
     bed.boot_all(snapshot)
     say(f"nodes answer after {time.time() - begin:.0f} s")
