@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# A killed process is gone as soon as the kernel has given back what it had: a node's memory takes a moment.
+GONE_SECONDS = 10.0
+
+
 @dataclass(frozen=True)
 class Process:
     """One process; the start time tells it from a later one with the same id."""
@@ -55,7 +59,7 @@ class Process:
         self.signal(signal.SIGTERM)
         if not self.wait(patience):
             self.signal(signal.SIGKILL)
-            self.wait(patience)
+            self.wait(GONE_SECONDS)
 
     def wait(self, seconds: float) -> bool:
         """Whether it ended within ``seconds``."""
