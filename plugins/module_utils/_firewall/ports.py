@@ -292,7 +292,7 @@ MATRIX = (
         "9353",
         "all",
         ("monitoring",),
-        "kubernetes/dns@03e6f1b cmd/node-cache/main.go: metrics-listen-address",
+        "kubernetes/dns@8feb1aa cmd/node-cache/main.go: metrics-listen-address",
         add_on="nodelocaldns",
         need="optional",
     ),
