@@ -21,8 +21,8 @@ options:
     required: true
   hostvars:
     description: >-
-      The variables of every host. A node's addresses are its variables C(ip) and C(access_ip), and those of the default
-      routes among its facts.
+      The variables of every host. A node's addresses are its variables C(ip), C(access_ip), C(ip6) and C(access_ip6),
+      and those of the default routes among its facts.
     type: dict
     required: true
   node_name:
@@ -45,16 +45,21 @@ options:
     default: ''
   encapsulation:
     description: >-
-      How the CNI carries packets between nodes; required when O(cni) is V(flannel) (V(vxlan), V(host-gw), V(udp),
-      V(wireguard), V(ipip)), V(calico) (V(vxlan), V(vxlan-crosssubnet), V(ipip), V(ipip-crosssubnet), V(none)) or
-      V(cilium) (V(vxlan), V(geneve), V(native)).
+      How the CNI carries packets between nodes; required when the port matrix knows O(cni). An unknown one is refused
+      with the list of those that this CNI has.
     type: str
     default: ''
   add_ons:
-    description: What else needs ports, any of V(hubble), V(ipsec), V(nodelocaldns), V(typha), V(wireguard).
+    description: >-
+      What else needs ports, such as V(metallb), V(node-exporter), V(nodelocaldns), V(wireguard). An unknown one is
+      refused with the list of all.
     type: list
     elements: str
     default: []
+  ports:
+    description: Other ports than the port matrix has, by rule id; ids that this node has no rule for are passed over.
+    type: dict
+    default: {}
   nodeport_range:
     description: The API server's C(--service-node-port-range).
     type: str
@@ -65,8 +70,9 @@ options:
     default: 22
   peers:
     description: >-
-      Networks by peer set, instead of those that the inventory gives. The sets C(admins), C(load_balancers) and
-      C(monitoring) are for users to fill; new names are allowed.
+      By peer set, instead of what the inventory gives, networks, or hosts and groups of the inventory. The sets
+      C(admins), C(load_balancers), C(monitoring), C(bgp_peers) and C(remote_clusters) are for users to fill; new names
+      are allowed.
     type: dict
     default: {}
   rules:
@@ -115,12 +121,13 @@ def port_plan(
     peers: Mapping[str, Sequence[str]] | None = None,
     rules: Sequence[Mapping[str, Any]] = (),
     add_ons: Sequence[str] = (),
+    ports: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The filter; see DOCUMENTATION."""
     try:
         cluster = Cluster(
             groups=groups,
-            addresses=addresses_of(groups, hostvars),
+            addresses=addresses_of(groups, hostvars, peers),
             pod_cidrs=tuple(pod_cidrs),
             service_cidrs=tuple(service_cidrs),
             cni=cni,
@@ -129,6 +136,7 @@ def port_plan(
             nodeport_range=nodeport_range,
             ssh_port=int(ssh_port),
             peers=peers or {},
+            ports=ports or {},
         )
         return plan_for(node_name, cluster, rules).to_output()
     except NetopsError as error:

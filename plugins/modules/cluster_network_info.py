@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Reads the pod and Service networks, the address of the cluster's DNS and the nodes' addresses, so that nobody has to
     repeat them. Fails when two networks overlap.
-  - Needs the verbs C(get) on ConfigMap C(kubeadm-config) and Service C(kube-dns) in C(kube-system), C(list) on nodes.
+  - Needs the verbs C(get) on ConfigMap C(kubeadm-config) and Service C(kube-dns) in C(kube-system), C(list) on nodes,
+    and C(list) on pods in C(kube-system).
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -55,6 +56,11 @@ service_cidrs:
   type: list
   elements: str
   sample: [10.96.0.0/16]
+nodeport_range:
+  description: The range of NodePorts, as the running API server has it where it is a static pod, else the default.
+  returned: success
+  type: str
+  sample: 30000-32767
 dns_address:
   description: The address of the cluster's DNS; empty when there is none.
   returned: success

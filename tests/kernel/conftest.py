@@ -15,6 +15,12 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# The first words are folders; each is the test's own, below the folder that follows, while the module runs.
+PRIVATE = (
+    'folders=$1 root=$2; shift 2; for d in $folders; do mkdir -p "$root$d" "$d"; mount --bind "$root$d" "$d"; done; '
+    'exec "$@"'
+)
+
 
 def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)

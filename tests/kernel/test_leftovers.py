@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.kernel.conftest import PRIVATE
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ COMMIT
 -A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT
 COMMIT
 """
-# The first words are folders; each is the test's own, below the folder that follows, while the module runs.
-PRIVATE = (
-    'folders=$1 root=$2; shift 2; for d in $folders; do mkdir -p "$root$d" "$d"; mount --bind "$root$d" "$d"; done; '
-    'exec "$@"'
-)
 
 
 def saved(node: Namespace) -> list[str]:

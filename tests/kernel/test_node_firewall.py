@@ -1,30 +1,78 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module node_firewall on a real kernel: what passes, what does not, and what stays as it was."""
+"""Module node_firewall on a real kernel: what passes, what does not, and what stays as it was.
+
+The back-ends that need no service of their own are here: nftables, and iptables in both of its kinds.
+"""
 
 from __future__ import annotations
 
-import signal
+import shutil
 import subprocess
+import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.nftables import render, transaction
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, Plan, plan_for
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import iptables, nftables
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import (
+    Cluster,
+    Plan,
+    from_output,
+    plan_for,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Settings, intended
+from hypothesis import HealthCheck, given, settings
+from tests.kernel.conftest import PRIVATE
 from tests.support.modules import Module, state_matrix
+from tests.support.plans import plans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.kernel.conftest import Namespace, Network
 
-FOREIGN = "table ip foreign {\n\tchain input {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n}\n"
+FOREIGN_NFT = """\
+table ip foreign {
+	chain input {
+		type filter hook input priority 0; policy accept;
+	}
+}
+"""
+FOREIGN_IPTABLES = """\
+*nat
+:KUBE-SERVICES - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A KUBE-SERVICES -d 10.96.0.1/32 -j RETURN
+COMMIT
+*mangle
+:cali-PREROUTING - [0:0]
+-A PREROUTING -j cali-PREROUTING
+COMMIT
+*filter
+:f2b-sshd - [0:0]
+:KUBE-FIREWALL - [0:0]
+:DOCKER-USER - [0:0]
+:CILIUM_INPUT - [0:0]
+:FLANNEL-FWD - [0:0]
+-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd
+-A INPUT -j KUBE-FIREWALL
+-A INPUT -j CILIUM_INPUT
+-A FORWARD -j DOCKER-USER
+-A FORWARD -j FLANNEL-FWD
+-A f2b-sshd -s 198.18.1.3/32 -j DROP
+-A f2b-sshd -j RETURN
+-A DOCKER-USER -j RETURN
+-A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT
+COMMIT
+"""
 CONNECT = (
     "import socket,sys; s=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET); s.settimeout(0.7)\n"
     "try: s.connect((sys.argv[1], int(sys.argv[2]))); print('open')\n"
     "except ConnectionRefusedError: print('refused')\n"
-    "except TimeoutError: print('dropped')"
+    "except TimeoutError: print('dropped')\n"
+    "except OSError as error: print('rejected', error.errno)"
 )
 LISTEN = (
     "import socket,sys\n"
@@ -32,10 +80,11 @@ LISTEN = (
     "held=[socket.create_server(('::', int(port)), family=v6, dualstack_ipv6=True) for port in sys.argv[1:]]\n"
     "print('ready', flush=True); sys.stdin.read()"
 )
+BACKENDS = ("nftables", "iptables-nft", "iptables-legacy")
 
 
-def plan(**changes: Any) -> Plan:
-    settings: dict[str, Any] = {
+def plan(*changes: dict[str, Any], **cluster: Any) -> Plan:
+    given: dict[str, Any] = {
         "groups": {"kube_control_plane": ["friend"], "kube_node": ["friend", "node"]},
         "addresses": {"node": ["198.18.1.1", "2001:db8:1::1"], "friend": ["198.18.1.2", "2001:db8:1::2"]},
         "pod_cidrs": ("10.244.0.0/16", "2001:db8:244::/56"),
@@ -43,12 +92,33 @@ def plan(**changes: Any) -> Plan:
         "cni": "flannel",
         "encapsulation": "vxlan",
     }
-    return plan_for("node", Cluster(**{**settings, **changes}))
+    return plan_for("node", Cluster(**{**given, **cluster}), changes)
+
+
+def firewall_of(kind: str, network: Network, folder: Path) -> Module:
+    """The module with one back-end; a kind of iptables is what its names on PATH lead to."""
+    backend, _unused, variant = kind.partition("-")
+    prefix = network.node.prefix
+    if variant:
+        program = shutil.which(f"iptables-{variant}")
+        assert program, f"iptables-{variant} is not installed"
+        for name in ("iptables", "iptables-save", "iptables-restore"):
+            for link in (name, name.replace("ip", "ip6", 1)):
+                if not Path(folder, link).is_symlink():
+                    Path(folder, link).symlink_to(Path(program).resolve())
+        prefix = (*prefix, "env", f"PATH={folder}:/usr/sbin:/usr/bin")
+    private = ("unshare", "--mount", "sh", "-c", PRIVATE, "sh", "/run/netops-kubernetes", str(folder))
+    return Module("node_firewall", {"persist": False, "confirm_timeout": 0, "backend": backend}, (*prefix, *private))
+
+
+@pytest.fixture(params=BACKENDS)
+def firewall(request: pytest.FixtureRequest, network: Network, tmp_path: Path) -> Module:
+    return firewall_of(request.param, network, tmp_path)
 
 
 @pytest.fixture
-def firewall(network: Network) -> Module:
-    return Module("node_firewall", {"persist": False}, network.node.prefix)
+def nft(network: Network, tmp_path: Path) -> Module:
+    return firewall_of("nftables", network, tmp_path)
 
 
 @pytest.fixture
@@ -66,6 +136,14 @@ def verdict(source: Namespace, address: str, port: int) -> str:
     return source.run("python3", "-c", CONNECT, address, str(port)).stdout.strip()
 
 
+def held(network: Network) -> str:
+    """Every rule of the node's namespace, in all three worlds, without counters."""
+    parts = [network.node.run("nft", "--stateless", "list", "ruleset").stdout]
+    parts += [network.node.run(f"{name}-legacy-save").stdout for name in ("iptables", "ip6tables")]
+    lines = [line.split(" [")[0] for part in parts for line in part.splitlines() if not line.startswith("#")]
+    return "\n".join(lines)
+
+
 @pytest.mark.usefixtures("listening")
 def test_what_passes_and_what_does_not(firewall: Module, network: Network) -> None:
     firewall.succeeds(plan=plan().to_output())
@@ -76,6 +154,7 @@ def test_what_passes_and_what_does_not(firewall: Module, network: Network) -> No
             assert seen == verdicts, (node, port)
         assert verdict(network.node, node, 9999) == "open", "a node reaches itself"
     assert network.friend.run("ping", "-c1", "-W1", "198.18.1.1").returncode == 0
+    assert network.friend.run("ping", "-c1", "-W1", "2001:db8:1::1").returncode == 0
     assert network.stranger.run("ping", "-c1", "-W1", "198.18.1.1").returncode != 0
 
 
@@ -83,61 +162,135 @@ def test_what_passes_and_what_does_not(firewall: Module, network: Network) -> No
 def test_learning_first(firewall: Module, network: Network) -> None:
     firewall.succeeds(plan=plan().to_output(), default_input="accept", log=True)
     assert verdict(network.stranger, "198.18.1.1", 10250) == "open"
-    assert 'log prefix "netops-kubernetes: "' in network.node.run("nft", "list", "ruleset").stdout
+    assert "netops-kubernetes: " in held(network)
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_rejection_is_heard_at_once(firewall: Module, network: Network) -> None:
+    firewall.succeeds(plan=plan().to_output(), default_input="reject")
+    for address in ("198.18.1.1", "2001:db8:1::1"):
+        # The node sends no ICMPv6 error before its link-local address is known to be its own, a second after link up.
+        seen = [verdict(network.stranger, address, 10250) for _attempt in range(3)]
+        assert any(one.startswith("rejected") for one in seen), (address, seen)
 
 
 def test_state_matrix(firewall: Module, network: Network) -> None:
-    network.node.run("nft", "-f", "-", stdin=FOREIGN)
-    before = network.node.run("nft", "list", "ruleset").stdout
-    first = state_matrix(firewall, plan=plan().to_output())
-    assert first["backend"] == "nftables"
+    network.node.run("nft", "-f", "-", stdin=FOREIGN_NFT)
+    for program in ("iptables-nft-restore", "iptables-legacy-restore"):
+        assert network.node.run(program, stdin=FOREIGN_IPTABLES).returncode == 0
+    # What an iptables program makes when it looks at a table for the first time is not ours to count.
+    for name in ("iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"):
+        for table in ("filter", "mangle"):
+            network.node.run(name, "-t", table, "-S")
+    before = held(network)
+    restricted = {"id": "nodeport-tcp", "peers": ["all_nodes"]}
+    first = state_matrix(firewall, plan=plan(restricted).to_output(), log=True)
+    assert first["backend"] == firewall.options["backend"]
     assert "kubelet            tcp       10250" in first["diff"]["after"]
-    assert network.node.run("nft", "list", "table", "ip", "foreign").stdout == before
+    assert "everything else: dropped, logged" in first["diff"]["after"]
+    assert "NodePorts tcp 30000-32767 only from: all_nodes" in first["diff"]["after"]
+    others = [line for line in before.splitlines() if "NETOPS" not in line and "netops" not in line]
+    now = [line for line in held(network).splitlines() if "NETOPS" not in line]
+    position = [now.index(line) for line in others]
+    assert position == sorted(position), "foreign rules stay, in their order"
     assert firewall.succeeds(state="absent", check=True)["changed"] is True
     assert firewall.succeeds(state="absent")["changed"] is True
-    assert network.node.run("nft", "list", "ruleset").stdout == before
+    assert held(network) == before
     assert firewall.succeeds(state="absent")["changed"] is False
 
 
-def test_a_change_by_hand_is_found_and_repaired(firewall: Module, network: Network) -> None:
+@pytest.mark.usefixtures("listening")
+def test_who_is_banned_stays_banned(network: Network, tmp_path: Path) -> None:
+    firewall = firewall_of("iptables-nft", network, tmp_path)
+    network.node.run("iptables-nft-restore", stdin=FOREIGN_IPTABLES)
+    firewall.succeeds(plan=plan().to_output())
+    assert verdict(network.stranger, "198.18.1.1", 22) == "dropped"
+    assert verdict(network.friend, "198.18.1.1", 22) == "open"
+
+
+def test_a_changed_plan_is_shown_as_rules(firewall: Module) -> None:
+    firewall.succeeds(plan=plan().to_output())
+    extra = {"id": "exporter", "ports": "9100", "peers": ["all_nodes"]}
+    diff = firewall.succeeds(plan=plan(extra).to_output(), check=True, diff=True)["diff"]
+    new = set(diff["after"].splitlines()) - set(diff["before"].splitlines())
+    assert [line.split() for line in new] == [["exporter", "tcp", "9100", "all_nodes"]]
+
+
+def test_a_change_by_hand_is_found_and_repaired(nft: Module, network: Network) -> None:
+    options: dict[str, Any] = {"plan": plan().to_output()}
+    nft.succeeds(**options)
+    healthy = held(network)
+    network.node.run("nft", "add", "rule", "inet", "netops_kubernetes", "input", "tcp", "dport", "9", "accept")
+    found = nft.succeeds(check=True, diff=True, **options)
+    assert found["changed"] is True
+    network.node.run("nft", "add", "rule", "inet", "netops_kubernetes", "input", "ct", "mark", "9", "accept")
+    assert "not of this collection: ct mark 0x00000009 accept" in nft.succeeds(check=True, **options)["diff"]["before"]
+    nft.succeeds(**options)
+    assert held(network) == healthy
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("-D INPUT -j NETOPS-INPUT", "no rule -A INPUT -j NETOPS-INPUT"),
+        ("-A INPUT -j NETOPS-INPUT", "-A INPUT -j NETOPS-INPUT"),
+        ("-I NETOPS-INPUT -p tcp --dport 9 -j ACCEPT", "tcp                9"),
+        ("-I NETOPS-INPUT -m mark --mark 9 -j ACCEPT", "--mark 0x9"),
+    ],
+)
+def test_a_change_of_chains_by_hand_is_found_and_repaired(
+    network: Network, tmp_path: Path, command: str, shown: str
+) -> None:
+    firewall = firewall_of("iptables-nft", network, tmp_path)
     options: dict[str, Any] = {"plan": plan().to_output()}
     firewall.succeeds(**options)
-    healthy = network.node.run("nft", "-s", "list", "ruleset").stdout
-    network.node.run("nft", "add", "rule", "inet", "netops_kubernetes", "input", "tcp", "dport", "9", "accept")
-    assert firewall.succeeds(check=True, **options)["changed"] is True
+    healthy = held(network)
+    assert network.node.run("iptables-nft", *command.split()).returncode == 0
+    found = firewall.succeeds(check=True, **options)
+    assert found["changed"] is True
+    assert " ".join(shown.split()) in " ".join(found["diff"]["before"].split())
     firewall.succeeds(**options)
-    assert network.node.run("nft", "-s", "list", "ruleset").stdout == healthy
+    assert held(network) == healthy
 
 
-def test_the_administrator_is_not_cut_off(firewall: Module, network: Network) -> None:
+def test_the_administrator_is_not_cut_off(nft: Module, network: Network) -> None:
     strict = plan(peers={"admins": ["192.0.2.0/24"]}).to_output()
-    cut = Module(
-        "node_firewall", firewall.options, ("env", "SSH_CONNECTION=198.18.1.3 1 198.18.1.1 22", *firewall.prefix)
-    )
-    message = cut.fails(plan=strict)
-    assert "does not admit SSH from 198.18.1.3 to port 22" in message
-    assert network.node.run("nft", "list", "ruleset").stdout == ""
-
-
-def test_the_administrator_is_not_cut_off_behind_sudo(firewall: Module, network: Network) -> None:
-    """As sudo does, the shell in between keeps the variable and its child does not get it."""
-    strict = plan(peers={"admins": ["192.0.2.0/24"]}).to_output()
-    sudo = ("env", "SSH_CONNECTION=198.18.1.3 1 198.18.1.1 22", "sh", "-c", 'env -u SSH_CONNECTION "$@"; exit $?', "sh")
-    message = Module("node_firewall", firewall.options, (*sudo, *firewall.prefix)).fails(plan=strict)
-    assert "does not admit SSH from 198.18.1.3 to port 22" in message
-    assert network.node.run("nft", "list", "ruleset").stdout == ""
+    cut = Module("node_firewall", nft.options, ("env", "SSH_CONNECTION=198.18.1.3 1 198.18.1.1 22", *nft.prefix))
+    before = held(network)
+    assert "does not admit SSH from 198.18.1.3 to port 22" in cut.fails(plan=strict)
+    assert held(network) == before
+    assert cut.succeeds(plan=strict, refuse_lockout=False)["changed"] is True
 
 
 @pytest.mark.usefixtures("listening")
 def test_a_nodeport_reaches_a_backend_in_the_nodes_own_network(firewall: Module, network: Network) -> None:
     """kube-proxy's DNAT is done when the input chain sees the packet; the backend's own port stays closed."""
-    redirect = "type nat hook prerouting priority dstnat; tcp dport 30090 redirect to :9999;"
-    done = network.node.run("nft", "-f", "-", stdin=f"table inet proxy {{ chain nodeports {{ {redirect} }}\n}}\n")
-    assert done.returncode == 0, done.stderr
+    redirect_port(network)
     firewall.succeeds(plan=plan().to_output())
     assert verdict(network.stranger, "198.18.1.1", 30090) == "open"
     assert verdict(network.stranger, "2001:db8:1::1", 30090) == "open"
     assert verdict(network.stranger, "198.18.1.1", 9999) == "dropped"
+
+
+def redirect_port(network: Network) -> None:
+    rule = "type nat hook prerouting priority dstnat; tcp dport 30090 redirect to :9999;"
+    done = network.node.run("nft", "-f", "-", stdin=f"table inet proxy {{ chain nodeports {{ {rule} }}\n}}\n")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize(
+    "change", [{"id": "nodeport-tcp", "peers": ["all_nodes"]}, {"id": "nodeport-tcp", "state": "absent"}]
+)
+def test_a_nodeport_is_for_its_peers_alone(firewall: Module, network: Network, change: dict[str, Any]) -> None:
+    redirect_port(network)
+    firewall.succeeds(plan=plan(change).to_output())
+    friend = "dropped" if change.get("state") else "open"
+    for address in ("198.18.1.1", "2001:db8:1::1"):
+        assert verdict(network.friend, address, 30090) == friend
+        assert verdict(network.friend, address, 30080) == friend
+        assert verdict(network.stranger, address, 30090) == "dropped"
+        assert verdict(network.stranger, address, 30080) == "dropped"
 
 
 @pytest.mark.parametrize(
@@ -148,34 +301,135 @@ def test_every_kind_of_rule_settles(firewall: Module, cni: str, encapsulation: s
     state_matrix(firewall, plan=plan(cni=cni, encapsulation=encapsulation, add_ons=add_ons).to_output())
 
 
-def test_killed_at_any_moment_it_is_the_old_or_the_new(firewall: Module, network: Network) -> None:
-    old, new = plan(), plan(nodeport_range="31000-31999")
-    definitions = [render(one, default="drop", log=False) for one in (old, new)]
-    listings = []
-    for definition in definitions:
-        network.node.run("nft", "-f", "-", stdin=transaction(definition))
-        listings.append(network.node.run("nft", "-s", "list", "ruleset").stdout)
-    for moment in (0.05, 0.15, 0.2, 0.25, 0.3, 0.4):
-        firewall.succeeds(plan=old.to_output())
-        process = subprocess.Popen(firewall.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        assert process.stdin
-        process.stdin.write(firewall.arguments(plan=new.to_output()).encode())
-        process.stdin.close()
-        time.sleep(moment)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert network.node.run("nft", "-s", "list", "ruleset").stdout in listings
+def test_an_etcd_group_apart_and_a_second_control_plane_settle(firewall: Module) -> None:
+    groups = {"kube_control_plane": ["friend", "cp2"], "kube_node": ["node"], "etcd": ["node", "store"]}
+    addresses = {
+        "node": ["198.18.1.1", "2001:db8:1::1"],
+        "friend": ["198.18.1.2", "2001:db8:1::2"],
+        "cp2": ["198.18.1.4", "2001:db8:1::4"],
+        "store": ["198.18.1.5", "2001:db8:1::5"],
+    }
+    made = plan(groups=groups, addresses=addresses)
+    assert {"etcd-client", "etcd-peer"} <= {rule.id for rule in made.rules}
+    state_matrix(firewall, plan=made.to_output())
 
 
-def test_a_node_without_nftables_is_named(network: Network) -> None:
+# The namespace is made once for all examples: each applies over what the one before left, which is the harder case.
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=plans())
+@pytest.mark.parametrize("kind", ["nftables", "iptables"])
+def test_what_the_kernel_reports_gives_the_plan_back(kind: str, made: Plan, network: Network) -> None:
+    wanted = intended(made, Settings("drop", log=True), forwards=False)
+    if kind == "nftables":
+        done = network.node.run("nft", "-f", "-", stdin=nftables.transaction(nftables.render(wanted)))
+        assert done.returncode == 0, done.stderr
+        assert nftables.parse(network.node.run(*nftables.LIST).stdout) == wanted
+        return
+    for version, program in ((4, "iptables"), (6, "ip6tables")):
+        tables = iptables.xtables.split(reported(network))[version]
+        text = iptables.xtables.transaction(wanted, iptables.LAYOUT, version, tables)
+        done = network.node.run(f"{program}-restore", "--noflush", stdin=text)
+        assert done.returncode == 0, (done.stderr, text)
+    assert iptables.parse(reported(network)) == wanted
+
+
+def reported(network: Network) -> str:
+    return "\0".join(network.node.run(f"{program}-save").stdout for program in ("iptables", "ip6tables"))
+
+
+def test_a_new_connection_is_never_lost(firewall: Module, network: Network) -> None:
+    """An admitted port during alternating applies: each connection is made at the first attempt or not at all."""
+    process = subprocess.Popen(
+        [*network.node.prefix, "python3", "-c", LISTEN, "10250"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stdin
+    process.stdout.readline()
+    client = "import socket,time,sys\nok=0\nend=time.time()+float(sys.argv[1])\n"
+    client += (
+        "while time.time()<end:\n s=socket.create_connection(('198.18.1.1',10250),0.6); s.close(); ok+=1\nprint(ok)"
+    )
+    alternating = [plan().to_output(), plan({"id": "x", "ports": "9100-9200", "peers": ["all_nodes"]}).to_output()]
+    firewall.succeeds(plan=alternating[1])
+    found: list[subprocess.CompletedProcess[str]] = []
+    thread = threading.Thread(target=lambda: found.append(network.friend.run("python3", "-c", client, "4")))
+    thread.start()
+    until = time.monotonic() + 3.5
+    applies = 0
+    while time.monotonic() < until:
+        assert firewall.succeeds(plan=alternating[applies % 2])["changed"] is True
+        applies += 1
+    thread.join()
+    process.stdin.close()
+    process.wait()
+    assert applies > 3
+    assert found[0].returncode == 0, f"a connection was lost within {applies} applies: {found[0].stderr}"
+
+
+# ---- on probation -----------------------------------------------------------------------------------------------
+
+
+def test_rules_that_nobody_confirms_are_undone(firewall: Module, network: Network) -> None:
+    firewall.succeeds(plan=plan().to_output())
+    before = held(network)
+    strict = plan(peers={"admins": ["192.0.2.0/24"]}).to_output()
+    applied = firewall.succeeds(plan=strict, confirm_timeout=1)
+    assert applied["token"]
+    assert held(network) != before
+    message = firewall.fails(plan=strict, confirm_timeout=1)
+    assert "rules of another run wait for their confirmation" in message
+    time.sleep(1.6)
+    assert held(network) == before
+    assert "no confirmation came in time" in firewall.fails(plan=strict, token=applied["token"])
+
+
+def test_rules_that_are_confirmed_stay(firewall: Module, network: Network) -> None:
+    applied = firewall.succeeds(plan=plan().to_output(), confirm_timeout=1)
+    firewall.succeeds(plan=plan().to_output(), token=applied["token"])
+    confirmed = held(network)
+    time.sleep(1.6)
+    assert held(network) == confirmed
+    assert firewall.succeeds(plan=plan().to_output())["changed"] is False
+
+
+def test_killed_at_any_step_it_is_the_old_or_the_new(firewall: Module, network: Network) -> None:
+    old, new = plan().to_output(), plan(nodeport_range="31000-31999").to_output()
+    firewall.succeeds(plan=new)
+    listings = [held(network)]
+    firewall.succeeds(plan=old)
+    listings.append(held(network))
+    steps = firewall.acts(plan=new, confirm_timeout=1)
+    time.sleep(1.6)
+    assert held(network) == listings[1]
+    for step in range(1, steps + 1):
+        firewall.dies_at(step, plan=new, confirm_timeout=1)
+        time.sleep(1.5)
+        assert held(network) == listings[1], f"killed before act {step}, it must have gone back"
+    applied = firewall.succeeds(plan=new, confirm_timeout=1)
+    firewall.dies_at(1, plan=new, token=applied["token"])
+    time.sleep(1.5)
+    assert held(network) in listings
+
+
+def test_a_node_without_the_program_is_named(network: Network) -> None:
     """The module's own PATH additions are hidden behind an empty file system."""
     hide = 'for d in /usr/sbin /usr/local/sbin; do mount -t tmpfs none $d; done; exec "$@"'
     prefix = (*network.node.prefix, "unshare", "--mount", "sh", "-c", hide, "sh")
-    message = Module("node_firewall", {"persist": False}, prefix).fails(plan=plan().to_output())
+    module = Module("node_firewall", {"persist": False}, prefix)
+    message = module.fails(plan=plan().to_output(), backend="nftables")
     assert "the program nft is not installed on this node" in message
     assert "Install the package nftables" in message
+    assert "iptables-restore is not installed" in module.fails(plan=plan().to_output(), backend="iptables")
+    assert "ufw is not installed" in module.fails(plan=plan().to_output(), backend="ufw")
+    assert "firewalld does not run on this node" in module.fails(plan=plan().to_output(), backend="firewalld")
 
 
-def test_persisting_needs_systemd(firewall: Module) -> None:
-    message = firewall.fails(plan=plan().to_output(), persist=True)
+def test_persisting_needs_systemd(nft: Module) -> None:
+    message = nft.fails(plan=plan().to_output(), persist=True)
     assert "systemd" in message
+
+
+def test_a_plan_travels_unchanged(nft: Module) -> None:
+    made = plan()
+    assert from_output(made.to_output()) == made
+    assert "lacks 'peers'" in nft.fails(plan={"node_name": "a"})

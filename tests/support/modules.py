@@ -19,6 +19,29 @@ START = (
 )
 
 
+DYING = """
+import atexit, os, runpy, signal, sys
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS = sys.stdin.buffer.read(); basic._ANSIBLE_PROFILE = 'legacy'
+step, death, done = int(sys.argv[2]), sys.argv[3], 0
+ACTS = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmod', 'subprocess.Popen'}
+def act(event, arguments):
+    global done
+    writes = event == 'open' and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if event in ACTS or writes and not str(arguments[0]).startswith('/dev/'):
+        done += 1
+        if done == step:
+            if death == 'SIGKILL':
+                os.kill(os.getpid(), signal.SIGKILL)
+            with open('/proc/sysrq-trigger', 'w') as trigger:
+                trigger.write(death)
+if step == 0:
+    atexit.register(lambda: print('acts', done))
+sys.addaudithook(act)
+runpy.run_module(sys.argv[1], run_name='__main__', alter_sys=True)
+"""
+
+
 @dataclass(frozen=True)
 class Module:
     """One module with options that every call shares.
@@ -29,9 +52,19 @@ class Module:
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
+    python: str = sys.executable
+    # What ends it: a signal to itself, or a command that takes the whole machine along.
+    death: str = "SIGKILL"
 
     def command(self) -> list[str]:
-        return [*self.prefix, sys.executable, "-c", START, f"{PACKAGE}.{self.name}"]
+        return [*self.prefix, self.python, "-c", START, f"{PACKAGE}.{self.name}"]
+
+    def command_that_dies(self, step: int) -> list[str]:
+        """The same, killed right before its ``step``-th act on the system; 0 kills it never and prints their number.
+
+        An act is what leaves a trace: a file opened for writing, renamed, removed, a folder, a link, a program started.
+        """
+        return [*self.prefix, self.python, "-B", "-c", DYING, f"{PACKAGE}.{self.name}", str(step), self.death]
 
     def arguments(self, *, check: bool = False, diff: bool = False, **options: Any) -> str:
         internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
@@ -39,17 +72,25 @@ class Module:
 
     def __call__(self, *, check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
         """Run it; a failed module's result has ``failed`` set."""
-        done = subprocess.run(
-            self.command(),
-            input=self.arguments(check=check, diff=diff, **options),
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = self._run(self.command(), check=check, diff=diff, **options)
         assert done.stdout.strip(), f"{self.name} printed no result: {done.stderr}"
         result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return result
+
+    def acts(self, **options: Any) -> int:
+        """Run it and count its acts."""
+        done = self._run(self.command_that_dies(0), **options)
+        return int(done.stdout.split()[-1])
+
+    def dies_at(self, step: int, **options: Any) -> None:
+        """Run it up to, and not including, its ``step``-th act."""
+        done = self._run(self.command_that_dies(step), **options)
+        assert not done.stdout.strip(), f"step {step} was never reached: {done.stdout}"
+
+    def _run(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, input=self.arguments(**options), capture_output=True, text=True, timeout=100, check=False
+        )
 
     def succeeds(self, *, check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
         """Run it and require success."""

@@ -14,16 +14,20 @@ NODE_GROUPS = ("kube_control_plane", "kube_node", "etcd")
 
 
 def addresses_of(
-    groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]]
+    groups: Mapping[str, Sequence[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    peers: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, list[str]]:
-    """Each node's addresses, as its peers see them.
+    """Each node's addresses, as its peers see them, and those of the hosts that peer sets name.
 
-    The host variables ``ip`` and ``access_ip`` (kubespray's names), and the addresses of the default routes among the
-    facts. Addresses of pod networks and bridges are on no default route, so the result is the same before and after
-    a CNI is installed.
+    The host variables ``ip``, ``access_ip``, ``ip6`` and ``access_ip6`` (kubespray's names), and the addresses of the
+    default routes among the facts. Addresses of pod networks and bridges are on no default route, so the result is the
+    same before and after a CNI is installed.
     """
-    nodes = dict.fromkeys(host for group in NODE_GROUPS for host in groups.get(group, ()))
-    return {host: _addresses(hostvars[host]) for host in nodes}
+    named = [entry for entries in (peers or {}).values() for entry in entries]
+    hosts = [host for group in (*NODE_GROUPS, *named) for host in groups.get(group, ())]
+    hosts += [entry for entry in named if entry in hostvars]
+    return {host: _addresses(hostvars[host]) for host in dict.fromkeys(hosts)}
 
 
 def _addresses(variables: Mapping[str, Any]) -> list[str]:
@@ -31,6 +35,8 @@ def _addresses(variables: Mapping[str, Any]) -> list[str]:
     found = [
         variables.get("ip"),
         variables.get("access_ip"),
+        variables.get("ip6"),
+        variables.get("access_ip6"),
         (facts.get("default_ipv4") or {}).get("address"),
         (facts.get("default_ipv6") or {}).get("address"),
     ]

@@ -1,34 +1,46 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""A plan on a node: compared, refused if it cuts the administrator off, applied, persisted."""
+"""A plan on a node: compared, refused if it cuts the administrator off, applied, confirmed, persisted."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import nftables
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import PlanError, admits, readable
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot, confirmation
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.choice import BACKENDS, choose
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.errors import PlanError
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import admits
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Settings, intended, readable
 
 if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Backend
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan
+    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset
 
 
 @dataclass(frozen=True)
 class Options:
     """How to apply a plan.
 
-    :param default: ``drop`` or ``accept`` for what no rule admits.
-    :param log: log it.
+    :param backend: a name of ``BACKENDS``, or ``auto``.
+    :param settings: what happens to what no rule admits.
     :param persist: bring the rules back at boot.
+    :param confirm_timeout: seconds until the node goes back by itself; 0 for rules that count at once.
+    :param token: of rules on probation that are hereby confirmed; empty to apply.
     :param ssh_connection: sshd's own words about the live connection (``SSH_CONNECTION``, ssh(1)); may be empty.
+    :param refuse_lockout: refuse a plan that does not let that connection's next one in.
     """
 
-    default: str
-    log: bool
+    backend: str
+    settings: Settings
     persist: bool
+    confirm_timeout: int
+    token: str
     ssh_connection: str
+    refuse_lockout: bool
 
 
 def require_admitted(plan: Plan, ssh_connection: str) -> None:
@@ -53,43 +65,94 @@ def present(plan: Plan, options: Options, *, check: bool) -> dict[str, Any]:
     """Make the node accept what the plan says; returns the module's result.
 
     :raises PlanError: the plan would lock the administrator out.
-    :raises NodeError: the node lacks nftables, or refuses the rules.
+    :raises NodeError: the node lacks the back-end, or refuses the rules; or the confirmation came too late.
     """
-    nftables.require_nft()
-    if options.default == "drop":
+    backend, reason = choose(options.backend)
+    backend.require_usable()
+    wanted = intended(plan, options.settings, forwards=backend.FORWARDS)
+    found: dict[str, Any] = {"backend": backend.NAME, "backend_reason": reason, "rules": len(plan.rules)}
+    if options.token:
+        with confirmation.alone():
+            confirmation.confirm(options.token)
+            _keep(backend, wanted, options)
+        return {"changed": True, **found}
+    if options.refuse_lockout and options.settings.default != "accept":
         require_admitted(plan, options.ssh_connection)
-    definition = nftables.render(plan, default=options.default, log=options.log)
-    before, after = nftables.live(), nftables.canonical(definition)
-    persisted = not options.persist or nftables.is_persisted(definition)
-    changed = before != after or not persisted
-    if changed and not check:
-        if before != after:
-            nftables.apply(definition)
-        if options.persist:
-            nftables.persist(definition)
-    result: dict[str, Any] = {"changed": changed, "backend": "nftables", "rules": len(plan.rules)}
-    if changed:
-        result["diff"] = {"before": _shown(before, after, plan), "after": readable(plan)}
-    return result
+    reported = backend.live()
+    live = backend.is_live(wanted, reported)
+    persisted = not options.persist or backend.is_persisted(wanted)
+    former = _former(backend)
+    others = former.remains() if former else []
+    found["changed"] = not (live and persisted and not others)
+    if found["changed"]:
+        found["diff"] = {
+            "before": _shown(backend.parse(reported), wanted, live=live, persisted=persisted, others=others),
+            "after": readable(wanted, wanted.ids),
+        }
+    if found["changed"] and not check:
+        found["token"] = _change(backend, wanted, reported, options, live=live)
+    return found
 
 
-def _shown(before: str, after: str, plan: Plan) -> str:
-    """What to show as the state before: nothing, the same plan not persisted, or the table as it is."""
-    if not before:
-        return ""
-    if before == after:
-        return readable(plan) + "gone after the next boot\n"
-    return before
+def _shown(observed: Ruleset, wanted: Ruleset, *, live: bool, persisted: bool, others: list[str]) -> str:
+    """The state before; what differs is in it."""
+    text = readable(observed, wanted.ids)
+    if live and not persisted:
+        text += "gone after the next boot\n"
+    return text + "".join(f"of the back-end before: {line}\n" for line in others)
+
+
+def _former(backend: Backend) -> Backend | None:
+    """The back-end that the node had before this one."""
+    name = boot.recorded_backend()
+    return BACKENDS[name] if name in BACKENDS and name != backend.NAME else None
+
+
+def _change(backend: Backend, wanted: Ruleset, reported: str, options: Options, *, live: bool) -> str:
+    """Apply; returns the token of the probation, empty when the rules count at once."""
+    with confirmation.alone():
+        confirmation.require_none_pending()
+        if live:
+            _keep(backend, wanted, options)
+            return ""
+        if not options.confirm_timeout:
+            backend.apply(wanted, reported)
+            _keep(backend, wanted, options)
+            return ""
+        token = uuid.uuid4().hex[:12]
+        confirmation.arm(token, options.confirm_timeout, backend.undo(wanted, reported))
+        backend.apply(wanted, reported)
+        return token
+
+
+def _keep(backend: Backend, wanted: Ruleset, options: Options) -> None:
+    """Take away what another back-end held, which until now may have been what admitted people; then persist.
+
+    A node that loses its power between the two boots with what it had, for that still is what boots.
+    """
+    former = _former(backend)
+    if former and options.persist:
+        former.remove()
+    if options.persist:
+        backend.persist(wanted)
 
 
 def absent(*, check: bool) -> dict[str, Any]:
-    """Remove what this made; returns the module's result."""
-    found = nftables.remains()
-    if found and not check:
-        nftables.remove()
+    """Remove what this made, whatever the back-end; returns the module's result."""
+    found = {name: backend.remains() for name, backend in BACKENDS.items()}
+    left = [*(line for lines in found.values() for line in lines), *boot.remains()]
+    if left and not check:
+        with confirmation.alone():
+            confirmation.require_none_pending()
+            for name, lines in found.items():
+                if lines:
+                    BACKENDS[name].remove()
+            boot.forget()
+    names = [name for name, lines in found.items() if lines]
     return {
-        "changed": bool(found),
-        "backend": "nftables",
+        "changed": bool(left),
+        "backend": ", ".join(names),
+        "backend_reason": "its objects were found" if names else "no objects were found",
         "rules": 0,
-        "diff": {"before": "".join(f"{line}\n" for line in found), "after": ""},
+        "diff": {"before": "".join(f"{line}\n" for line in dict.fromkeys(left)), "after": ""},
     }

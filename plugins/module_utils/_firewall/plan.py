@@ -10,27 +10,37 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.errors import PlanError
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.peers import (
+    is_everybody,
+    members,
+    networks,
+    of_version,
+    peer_sets,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import (
+    ADD_ONS,
     ENCAPSULATIONS,
-    IP_PROTOCOLS,
     MATRIX,
+    NODEPORT_RULES,
+    REPLACES,
     PortRow,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
+    ICMP_TYPES,
+    WITH_PORTS,
+    overlap,
+    ports_of,
+    protocol_of,
+    span,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ANYWHERE = ("0.0.0.0/0", "::/0")
-PROTOCOLS = ("tcp", "udp", "sctp", *IP_PROTOCOLS)
-ADD_ONS = tuple(sorted({row.add_on for row in MATRIX if row.add_on}))
-# Names become names of nftables sets and comments there (nft(8): identifiers, at most 128 bytes of comment).
+# Names become names of sets and chains: of nftables, ipset (31 characters with a version) and iptables.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
-GROUP_OF = {"control_plane": "kube_control_plane", "etcd": "etcd"}
-
-
-class PlanError(NetopsError):
-    """A plan that cannot be made; the text names the rule or the group."""
+SET_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,8 @@ class Cluster:
     :param add_ons: what else runs on the nodes; one of ``ADD_ONS`` each.
     :param nodeport_range: ``low-high``.
     :param ssh_port: where sshd listens.
-    :param peers: networks by peer set, beyond or instead of those that the inventory gives.
+    :param peers: networks, hosts or groups by peer set, beyond or instead of those that the inventory gives.
+    :param ports: other ports than the matrix's, by rule id; ids that this node has no rule for are passed over.
     """
 
     groups: Mapping[str, Sequence[str]]
@@ -59,13 +70,14 @@ class Cluster:
     nodeport_range: str = "30000-32767"
     ssh_port: int = 22
     peers: Mapping[str, Sequence[str]] | None = None
+    ports: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Rule:
     """One rule of a node: who may reach which port.
 
-    :param ports: ``10250`` or ``30000-32767``; empty for an IP protocol without ports.
+    :param ports: ``10250`` or ``30000-32767``; ICMP types with commas between; empty for other IP protocols.
     :param peers: names of peer sets.
     """
 
@@ -83,6 +95,7 @@ class Plan:
     :param peers: networks by the name of each set that a rule uses.
     :param pod_cidrs: where pods are; their traffic to Services passes this node.
     :param service_cidrs: in IPVS mode their addresses are this node's own.
+    :param nodeport_range: what the NodePort rules are about; who is not in them is stopped before DNAT.
     """
 
     node_name: str
@@ -90,17 +103,23 @@ class Plan:
     rules: tuple[Rule, ...]
     pod_cidrs: tuple[str, ...]
     service_cidrs: tuple[str, ...]
+    nodeport_range: str
 
     def to_output(self) -> dict[str, Any]:
         """The plan as plain lists and mappings, for a template, a module or an auditor."""
         rules = [{**asdict(rule), "peers": list(rule.peers)} for rule in self.rules]
         return {
             "node_name": self.node_name,
-            "peers": {name: list(networks) for name, networks in sorted(self.peers.items())},
+            "peers": {name: list(entries) for name, entries in sorted(self.peers.items())},
             "rules": rules,
             "pod_cidrs": list(self.pod_cidrs),
             "service_cidrs": list(self.service_cidrs),
+            "nodeport_range": self.nodeport_range,
         }
+
+    def networks_of(self, rule: Rule) -> tuple[str, ...]:
+        """Everybody who may use a rule."""
+        return tuple(entry for name in rule.peers for entry in self.peers[name])
 
 
 def from_output(output: Mapping[str, Any]) -> Plan:
@@ -111,10 +130,11 @@ def from_output(output: Mapping[str, Any]) -> Plan:
     try:
         plan = Plan(
             str(output["node_name"]),
-            {name: tuple(networks) for name, networks in output["peers"].items()},
+            {name: tuple(entries) for name, entries in output["peers"].items()},
             tuple(Rule(**{**rule, "peers": tuple(rule["peers"])}) for rule in output["rules"]),
             tuple(output["pod_cidrs"]),
             tuple(output["service_cidrs"]),
+            str(output["nodeport_range"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise PlanError("plan", f"it lacks {error}", "the output of the filter netops.kubernetes.port_plan") from error
@@ -122,33 +142,38 @@ def from_output(output: Mapping[str, Any]) -> Plan:
 
 
 def _checked(plan: Plan) -> Plan:
-    for name, networks in plan.peers.items():
-        _require_name("peer set", name)
-        _networks(name, networks)
+    for name, entries in plan.peers.items():
+        _require_set_name(name)
+        networks(name, entries)
     for rule in plan.rules:
-        _require_name("rule", rule.id)
-        _require_protocol(rule.id, rule.protocol)
-        _ports(rule.id, rule.ports, rule.protocol)
+        _require_id(rule.id)
+        ports_of(rule.id, rule.ports, protocol_of(rule.id, rule.protocol))
         for name in rule.peers:
             _require_known(rule.id, name, plan.peers)
-    _networks("pods", plan.pod_cidrs)
-    _networks("services", plan.service_cidrs)
+    networks("pods", plan.pod_cidrs)
+    networks("services", plan.service_cidrs)
+    ports_of("nodeport_range", plan.nodeport_range, "tcp")
     return plan
 
 
-def _require_name(kind: str, name: str) -> None:
-    if not NAME.fullmatch(name):
+def _require_set_name(name: str) -> None:
+    if not SET_NAME.fullmatch(name):
         raise PlanError(
-            f"{kind} {name!r}",
-            "its name cannot be one in nftables",
-            "a letter, then at most 62 letters, digits, '_', '.' and '-'",
+            f"peer set {name!r}",
+            "its name cannot be one in every back-end",
+            "a lower-case letter, then at most 15 lower-case letters, digits and '_'",
             "Rename it",
         )
 
 
-def _require_protocol(rule: str, protocol: str) -> None:
-    if protocol not in PROTOCOLS:
-        raise PlanError(f"rule {rule!r}", f"protocol {protocol!r}", f"one of {', '.join(PROTOCOLS)}")
+def _require_id(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise PlanError(
+            f"rule {name!r}",
+            "its id cannot be a comment in every back-end",
+            "a letter, then at most 62 letters, digits, '_', '.' and '-'",
+            "Rename it",
+        )
 
 
 def _require_known(rule: str, name: str, sets: Mapping[str, tuple[str, ...]]) -> None:
@@ -169,21 +194,33 @@ def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, An
     """
     _require_groups(node_name, cluster)
     _require_features(cluster)
-    rules = [_rule(row, cluster) for row in MATRIX if _applies(row, node_name, cluster)]
-    rules = _changed(rules, changes)
+    rows = _rows(node_name, cluster)
+    touched = {str(change.get("id", "")) for change in changes}
+    rules = _changed([_rule(row, cluster) for row in rows], changes)
     _require_no_conflict(rules)
     sets = peer_sets(cluster)
-    used: dict[str, tuple[str, ...]] = {}
-    kept: list[Rule] = []
-    for rule in rules:
-        for name in rule.peers:
-            _require_known(rule.id, name, sets)
-        filled = tuple(name for name in rule.peers if sets[name])
-        used.update({name: sets[name] for name in filled})
-        if filled:
-            kept.append(replace(rule, peers=filled))
-    pods, services = _networks("pods", cluster.pod_cidrs), _networks("services", cluster.service_cidrs)
-    return _checked(Plan(node_name, used, tuple(kept), pods, services))
+    needed = touched | {row.id for row in rows if row.need == "required"}
+    kept = [rule for one in rules for rule in _with_somebody(one, sets, needed=one.id in needed)]
+    used = {name: sets[name] for rule in kept for name in rule.peers}
+    pods, services = networks("pods", cluster.pod_cidrs), networks("services", cluster.service_cidrs)
+    _require_families(node_name, cluster, pods)
+    reserved = ports_of("nodeport_range", cluster.nodeport_range, "tcp")
+    return _checked(Plan(node_name, used, tuple(kept), pods, services, reserved))
+
+
+def _with_somebody(rule: Rule, sets: Mapping[str, tuple[str, ...]], *, needed: bool) -> list[Rule]:
+    """The rule with those of its sets that somebody is in; no rule when there is nobody at all."""
+    for name in rule.peers:
+        _require_known(rule.id, name, sets)
+    filled = tuple(name for name in rule.peers if sets[name])
+    if not filled and needed:
+        raise PlanError(
+            f"rule {rule.id!r}",
+            f"nobody may use it: {', '.join(rule.peers)} {'is' if len(rule.peers) == 1 else 'are'} empty",
+            "somebody",
+            f"Fill node_firewall_peers.{rule.peers[0]}, or remove the rule with state: absent",
+        )
+    return [replace(rule, peers=filled)] if filled else []
 
 
 def _require_features(cluster: Cluster) -> None:
@@ -213,7 +250,7 @@ def _require_groups(node_name: str, cluster: Cluster) -> None:
             "the control-plane nodes in it",
             "Name the groups as kubespray does: kube_control_plane, kube_node, etcd",
         )
-    for host in {node_name, *_members("all_nodes", cluster)}:
+    for host in dict.fromkeys([node_name, *members("all_nodes", cluster)]):
         if not cluster.addresses.get(host):
             raise PlanError(
                 f"node {host!r}",
@@ -223,44 +260,25 @@ def _require_groups(node_name: str, cluster: Cluster) -> None:
             )
 
 
-def _members(peer_set: str, cluster: Cluster) -> list[str]:
-    groups = cluster.groups
-    control_plane = list(groups.get("kube_control_plane", ()))
-    etcd = list(groups.get("etcd", ())) or control_plane
-    if peer_set == "control_plane":
-        return control_plane
-    if peer_set == "etcd":
-        return etcd
-    return list(dict.fromkeys([*control_plane, *groups.get("kube_node", ()), *etcd]))
+def _require_families(node_name: str, cluster: Cluster, pods: Sequence[str]) -> None:
+    """Nodes of a dual-stack cluster reach each other in both families (KEP-563), so each must have both."""
+    for version, variable in ((4, "ip"), (6, "ip6")):
+        if not of_version(pods, version):
+            continue
+        for host in dict.fromkeys([node_name, *members("all_nodes", cluster)]):
+            if not any(ipaddress.ip_address(one).version == version for one in cluster.addresses[host]):
+                raise PlanError(
+                    f"node {host!r}",
+                    f"it has no IPv{version} address, and the pods have one ({of_version(pods, version)[0]})",
+                    f"an address of either family that the pods have, here {', '.join(cluster.addresses[host])}",
+                    f"Set its host variable {variable}",
+                )
 
 
-def peer_sets(cluster: Cluster) -> dict[str, tuple[str, ...]]:
-    """Networks by set; sets that only a user can know are empty, but for ``admins``: nobody is locked out."""
-    sets: dict[str, tuple[str, ...]] = {
-        "anywhere": ANYWHERE,
-        "admins": ANYWHERE,
-        "load_balancers": (),
-        "monitoring": (),
-        "pods": _networks("pods", cluster.pod_cidrs),
-    }
-    for name in ("all_nodes", "control_plane", "etcd"):
-        addresses = [address for host in _members(name, cluster) for address in cluster.addresses[host]]
-        sets[name] = _networks(name, addresses)
-    for name, networks in (cluster.peers or {}).items():
-        sets[name] = _networks(name, networks)
-    return sets
-
-
-def _networks(name: str, networks: Sequence[str]) -> tuple[str, ...]:
-    result: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-    for network in networks:
-        try:
-            result.append(ipaddress.ip_network(network))
-        except ValueError as error:
-            raise PlanError(
-                f"peer set {name!r}", f"{network!r}: {error}", "an address or a network without host bits"
-            ) from error
-    return tuple(str(network) for network in sorted(set(result), key=lambda one: (one.version, one)))
+def _rows(node_name: str, cluster: Cluster) -> list[PortRow]:
+    rows = [row for row in MATRIX if row.need != "local" and _applies(row, node_name, cluster)]
+    replaced = {REPLACES.get(row.id) for row in rows}
+    return [row for row in rows if row.id not in replaced]
 
 
 def _applies(row: PortRow, node_name: str, cluster: Cluster) -> bool:
@@ -271,24 +289,13 @@ def _applies(row: PortRow, node_name: str, cluster: Cluster) -> bool:
         return False
     if row.add_on and row.add_on not in cluster.add_ons:
         return False
-    return row.nodes == "all" or node_name in _members(row.nodes, cluster)
+    return row.nodes == "all" or node_name in members(row.nodes, cluster)
 
 
 def _rule(row: PortRow, cluster: Cluster) -> Rule:
     ports = {"ssh": str(cluster.ssh_port), "nodeport": cluster.nodeport_range}.get(row.port, row.port)
-    return Rule(row.id, row.component, row.protocol, _ports(row.id, ports, row.protocol), row.peers)
-
-
-def _ports(rule: str, text: str, protocol: str) -> str:
-    if protocol in IP_PROTOCOLS:
-        if text:
-            raise PlanError(f"rule {rule!r}", f"ports {text!r}", f"none: {protocol} has no ports", "Leave ports out")
-        return ""
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", str(text))
-    low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not 0 < low <= high < 65536:
-        raise PlanError(f"rule {rule!r}", f"ports {text!r}", "a port from 1 to 65535, or low-high")
-    return str(low) if low == high else f"{low}-{high}"
+    ports = str((cluster.ports or {}).get(row.id, ports))
+    return Rule(row.id, row.component, row.protocol, ports_of(row.id, ports, row.protocol), row.peers)
 
 
 def _changed(rules: list[Rule], changes: Sequence[Mapping[str, Any]]) -> list[Rule]:
@@ -302,42 +309,54 @@ def _changed(rules: list[Rule], changes: Sequence[Mapping[str, Any]]) -> list[Ru
                 f"unknown fields {', '.join(unknown)}" if unknown else "it has no id",
                 "id, and any of component, protocol, ports, peers, state",
             )
-        if change.get("state") == "absent":
-            by_id.pop(name, None)
+        state = change.get("state", "present")
+        if state not in {"present", "absent"}:
+            raise PlanError(f"rule {name!r}", f"state {state!r}", "present or absent")
+        if state == "absent":
+            _require_there(name, by_id)
+            del by_id[name]
             continue
         by_id[name] = _merged(by_id.get(name), name, change)
     return list(by_id.values())
 
 
+def _require_there(name: str, by_id: Mapping[str, Rule]) -> None:
+    """A rule that other nodes have may be removed from all at once; one that no node can have is a slip."""
+    if name not in by_id and name not in {row.id for row in MATRIX}:
+        raise PlanError(
+            f"rule {name!r}",
+            "state absent, and there is no rule of that id",
+            f"one of {', '.join(by_id)}",
+            "Correct the id, or leave the entry out",
+        )
+
+
 def _merged(rule: Rule | None, name: str, change: Mapping[str, Any]) -> Rule:
+    _require_id(name)
     if rule is None:
-        needed = ("peers",) if change.get("protocol") in IP_PROTOCOLS else ("ports", "peers")
+        known = protocol_of(name, str(change.get("protocol", "tcp")))
+        needed = ("ports", "peers") if known in WITH_PORTS or known in ICMP_TYPES else ("peers",)
         missing = [field for field in needed if field not in change]
         if missing:
-            raise PlanError(f"rule {name!r}", f"it is new and has no {' and no '.join(missing)}", "ports and peers")
+            raise PlanError(f"rule {name!r}", f"it is new and has no {' and no '.join(missing)}", " and ".join(needed))
         rule = Rule(name, name, "tcp", "", ())
-    protocol = str(change.get("protocol", rule.protocol))
-    _require_protocol(name, protocol)
-    peers = tuple(change.get("peers", rule.peers))
+    protocol = protocol_of(name, str(change.get("protocol", rule.protocol)))
+    peers = change.get("peers", rule.peers)
+    if isinstance(peers, str) or not all(isinstance(one, str) for one in peers):
+        raise PlanError(f"rule {name!r}", f"peers {peers!r}", "a list of names of peer sets")
     if not peers:
         raise PlanError(
             f"rule {name!r}", "nobody may use it: peers is empty", "a peer set", "Use state: absent to remove it"
         )
     component = str(change.get("component", rule.component))
-    return Rule(name, component, protocol, _ports(name, str(change.get("ports", rule.ports)), protocol), peers)
-
-
-def span(ports: str) -> tuple[int, int]:
-    """The first and the last port; 0 for both where there are none."""
-    low, _unused, high = ports.partition("-")
-    return int(low or 0), int(high or low or 0)
+    ports = ports_of(name, str(change.get("ports", rule.ports)), protocol)
+    return Rule(name, component, protocol, ports, tuple(dict.fromkeys(peers)))
 
 
 def _require_no_conflict(rules: Sequence[Rule]) -> None:
     for number, rule in enumerate(rules):
         for other in rules[:number]:
-            (low, high), (other_low, other_high) = span(rule.ports), span(other.ports)
-            if rule.protocol == other.protocol and low <= other_high and other_low <= high:
+            if rule.protocol == other.protocol and overlap(rule.protocol, rule.ports, other.ports):
                 raise PlanError(
                     f"rule {rule.id!r}",
                     f"{rule.protocol} {rule.ports} is also what rule {other.id!r} is about ({other.ports or 'all'})",
@@ -350,21 +369,35 @@ def admits(plan: Plan, peer: str, port: int) -> bool:
     """Whether the plan lets a TCP connection from an address to a port in."""
     address = ipaddress.ip_address(peer)
     for rule in plan.rules:
-        low, high = span(rule.ports)
-        if rule.protocol == "tcp" and low <= port <= high:
-            networks = [ipaddress.ip_network(network) for name in rule.peers for network in plan.peers[name]]
-            if any(address in network for network in networks):
-                return True
+        low, high = span(rule.ports) if rule.protocol == "tcp" else (0, 0)
+        if low <= port <= high and any(address in ipaddress.ip_network(one) for one in plan.networks_of(rule)):
+            return True
     return False
 
 
-def readable(plan: Plan) -> str:
-    """The plan as a table that a person reads; the text of a diff."""
-    rows = [("rule", "protocol", "ports", "from")]
-    rows += [(rule.id, rule.protocol, rule.ports or "-", ", ".join(rule.peers)) for rule in plan.rules]
-    if plan.service_cidrs:
-        rows.append(("services", "any", "any", "all_nodes, pods"))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = ["  ".join(word.ljust(width) for word, width in zip(row, [*widths, 0])).rstrip() for row in rows]
-    sets = [f"{name}: {', '.join(networks)}" for name, networks in sorted(plan.peers.items())]
-    return "\n".join([*lines, "everything else: dropped", *sets]) + "\n"
+@dataclass(frozen=True)
+class Reserved:
+    """NodePorts of one protocol that not everybody may use.
+
+    :param rule: who may; nobody without a rule.
+    """
+
+    protocol: str
+    ports: str
+    rule: Rule | None
+
+
+def restricted_nodeports(plan: Plan) -> tuple[Reserved, ...]:
+    """What must be stopped before kube-proxy's DNAT, after which a packet's port is its backend's.
+
+    A protocol whose rule admits everybody is not here. SCTP is left alone unless the plan has a rule about it.
+    """
+    by_id = {rule.id: rule for rule in plan.rules}
+    found: list[Reserved] = []
+    for name in NODEPORT_RULES:
+        rule, protocol = by_id.get(name), name.rpartition("-")[2]
+        if rule is None and protocol == "sctp":
+            continue
+        if rule is None or not is_everybody(plan.networks_of(rule)):
+            found.append(Reserved(protocol, rule.ports if rule else plan.nodeport_range, rule))
+    return tuple(found)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 KUBEADM = ObjectRef("v1", "ConfigMap", "kubeadm-config", "kube-system")
+# k8s.io/kubernetes pkg/controlplane/apiserver/options: the default of --service-node-port-range.
+NODEPORT_RANGE = "30000-32767"
 DNS = ObjectRef("v1", "Service", "kube-dns", "kube-system")
 
 
@@ -34,10 +36,13 @@ def network_of(client: KubeClient) -> dict[str, Any]:
     nodes = [_node(node) for node in client.list("v1", "Node")]
     dns = client.get(DNS)
     pods = _split(networking.get("podSubnet")) or [cidr for node in nodes for cidr in node["pod_cidrs"]]
+    flags = _apiserver_flags(client)
+    services = networking.get("serviceSubnet") or flags.get("service-cluster-ip-range")
     return {
         "kubernetes_version": client.server_version,
         "pod_cidrs": pods,
-        "service_cidrs": _split(networking.get("serviceSubnet")),
+        "service_cidrs": _split(services),
+        "nodeport_range": flags.get("service-node-port-range", NODEPORT_RANGE),
         "dns_address": dns["spec"].get("clusterIP", "") if dns else "",
         "nodes": nodes,
     }
@@ -49,6 +54,16 @@ def _kubeadm(client: KubeClient) -> Mapping[str, Any]:
     live = client.get(KUBEADM)
     content = yaml.safe_load((live or {}).get("data", {}).get("ClusterConfiguration") or "{}")
     return content if isinstance(content, dict) else {}
+
+
+def _apiserver_flags(client: KubeClient) -> dict[str, str]:
+    """The flags of the running API server, where it is a static pod (kubeadm and kubespray label it so)."""
+    for pod in client.list("v1", "Pod", "kube-system", "component=kube-apiserver"):
+        words = [
+            word for one in pod["spec"]["containers"] for word in (one.get("command") or []) + (one.get("args") or [])
+        ]
+        return dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
+    return {}
 
 
 def _split(text: str | None) -> list[str]:

@@ -1,164 +1,50 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""A plan as one nftables table of our own.
+"""A ruleset as one nftables table of our own.
 
-Only an input chain: forwarded traffic, that of pods above all, is never judged here. A drop in any chain is final and
-an accept is not, so other programs' tables keep their say.
+No forward chain: forwarded traffic, that of pods above all, is never judged here. A drop in any chain is final and an
+accept is not, so other programs' tables keep their say.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import IP_PROTOCOLS, NODEPORT_RULES
-from ansible_collections.netops.kubernetes.plugins.module_utils._node import files, systemd
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Undo
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.peers import of_version
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
+    ICMP_TYPES,
+    WITH_PORTS,
+    protocol_number,
+    protocol_of,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import (
+    EVERYBODY,
+    NOTHING,
+    Admission,
+    Ruleset,
+    normal,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan, Rule
-
+NAME = "nftables"
+FORWARDS = False
 FAMILY = "inet"
 TABLE = "netops_kubernetes"
-RULES_FILE = "/etc/netops-kubernetes/firewall.nft"
-UNIT = "netops-kubernetes-firewall.service"
-UNIT_FILE = f"/etc/systemd/system/{UNIT}"
-UNIT_TEXT = f"""\
-# Managed by netops.kubernetes
-[Unit]
-Description=Ports of this Kubernetes node
-DefaultDependencies=no
-Wants=network-pre.target
-Before=network-pre.target kubelet.service shutdown.target
-Conflicts=shutdown.target
-ConditionPathExists={RULES_FILE}
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/sbin/nft --file {RULES_FILE}
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-# Without these, path MTU discovery and IPv6 itself break (RFC 1191, RFC 4890).
-BASE_RULES = (
-    'iifname "lo" accept',
-    "ct state established,related accept",
-    "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",
-    (
-        "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, mld-listener-query, "
-        "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept"
-    ),
-    "udp sport 67 udp dport 68 accept",
-    "udp sport 547 udp dport 546 accept",
-)
+LOG_PREFIX = "netops-kubernetes: "
+VERSIONS = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
+# Without these two nothing works; ICMP and DHCP are rules of the plan.
+ALWAYS = ('iifname "lo" accept', "ct state established,related accept")
 
 
-def render(plan: Plan, *, default: str, log: bool) -> str:
-    """The table's definition; the same plan always gives the same text.
-
-    :param default: ``drop``, or ``accept`` to learn first.
-    :param log: write what no rule admits to the kernel's log, five lines a second at most.
-    """
-    sets = {**plan.peers, "pods": plan.pod_cidrs, "services": plan.service_cidrs}
-    lines = [f"table {FAMILY} {TABLE} {{"]
-    for name, networks in sorted(sets.items()):
-        for version, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
-            elements = ", ".join(_of_version(networks, version))
-            if elements and not _is_everybody(networks):
-                lines += [
-                    f"  set {name}_v{version} {{",
-                    f"    type {kind}",
-                    "    flags interval",
-                    "    auto-merge",
-                    f"    elements = {{ {elements} }}",
-                    "  }",
-                ]
-    lines += ["  chain input {", "    type filter hook input priority filter; policy accept;"]
-    lines += [f"    {rule}" for rule in BASE_RULES]
-    if "all_nodes" in plan.peers:
-        lines += [f"    {line}" for line in _echo(plan)]
-    for rule in plan.rules:
-        lines += [f"    {line}" for line in _lines(rule, plan)]
-    lines += [f"    {line}" for line in _service_lines(plan)]
-    if log:
-        lines.append('    limit rate 5/second log prefix "netops-kubernetes: " comment "not in the plan"')
-    lines += [f'    {default} comment "everything else"', "  }", "}", ""]
-    return "\n".join(lines)
-
-
-def _of_version(networks: Iterable[str], version: int) -> list[str]:
-    parsed = [ipaddress.ip_network(network) for network in networks]
-    return [
-        str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
-        for network in parsed
-        if network.version == version
-    ]
-
-
-def _is_everybody(networks: Iterable[str]) -> bool:
-    return {"0.0.0.0/0", "::/0"} <= set(networks)
-
-
-def _sources(name: str, networks: tuple[str, ...]) -> list[str]:
-    """How a rule says that the packet is from a set: once a family, or not at all for everybody."""
-    if _is_everybody(networks):
-        return [""]
-    versions = [(4, "ip"), (6, "ip6")]
-    return [f"{word} saddr @{name}_v{version} " for version, word in versions if _of_version(networks, version)]
-
-
-def _lines(rule: Rule, plan: Plan) -> list[str]:
-    sources = [source for name in rule.peers for source in _sources(name, plan.peers[name])]
-    matches = [_match(rule)]
-    if rule.id in NODEPORT_RULES:
-        # To a backend in this node's own network: by now the destination port is the backend's.
-        matches.append(f"meta l4proto {rule.protocol} ct status dnat ct original proto-dst {rule.ports}")
-    return [f'{source}{match} accept comment "{rule.id}"' for match in matches for source in sources]
-
-
-def _match(rule: Rule) -> str:
-    if rule.protocol in IP_PROTOCOLS:
-        return f"meta l4proto {IP_PROTOCOLS[rule.protocol]}"
-    return f"{rule.protocol} dport {rule.ports}"
-
-
-def _echo(plan: Plan) -> list[str]:
-    words = {"ip ": "icmp type echo-request", "ip6": "icmpv6 type echo-request"}
-    return [
-        f'{source}{words[source[:3]]} accept comment "ping"'
-        for source in _sources("all_nodes", plan.peers["all_nodes"])
-    ]
-
-
-def _service_lines(plan: Plan) -> list[str]:
-    """In IPVS mode a Service's address is the node's own, so its traffic comes in here."""
-    lines: list[str] = []
-    for version, word in ((4, "ip"), (6, "ip6")):
-        if not _of_version(plan.service_cidrs, version):
-            continue
-        for name in ("all_nodes", "pods"):
-            networks = plan.pod_cidrs if name == "pods" else plan.peers.get(name, ())
-            if _of_version(networks, version):
-                pair = f"{word} saddr @{name}_v{version} {word} daddr @services_v{version}"
-                lines.append(f'{pair} accept comment "services"')
-    return lines
-
-
-def transaction(definition: str) -> str:
-    """What replaces the table as a whole, in one transaction, whether it is there or not."""
-    return f"table {FAMILY} {TABLE} {{ }}\ndelete table {FAMILY} {TABLE}\n{definition}"
-
-
-# ---- the node ---------------------------------------------------------------------------------------------------
-
-
-def require_nft() -> None:
+def require_usable() -> None:
     """Require nftables on this node.
 
     :raises NodeError: it is not there.
@@ -169,59 +55,310 @@ def require_nft() -> None:
         )
 
 
+# ---- rendering --------------------------------------------------------------------------------------------------
+
+
+def render(wanted: Ruleset) -> str:
+    """The table's definition; the same ruleset always gives the same text."""
+    lines = [f"table {FAMILY} {TABLE} {{"]
+    for name, networks in sorted({**wanted.peers, "services": wanted.services}.items()):
+        lines += [f"  {line}" for line in _sets(name, networks)]
+    lines += _input_chain(wanted) if wanted.admissions else []
+    if wanted.nodeports:
+        lines += _nodeport_chain(wanted)
+    return "\n".join([*lines, "}", ""])
+
+
+def _input_chain(wanted: Ruleset) -> list[str]:
+    lines = ["  chain input {", "    type filter hook input priority 0; policy accept;"]
+    lines += [f"    {rule}" for rule in ALWAYS]
+    for one in sorted(wanted.admissions, key=_order):
+        matches = [_match(one), *([_before_dnat(one)] if _may_be_dnat(one) else [])]
+        comment = _comment(wanted.ids.get((one.protocol, one.ports), ""))
+        lines += [f"    {source}{match} accept{comment}" for match in matches for source in _sources(one, wanted)]
+    lines += [f"    {line} accept{_comment('services')}" for line in _service_matches(wanted)]
+    if wanted.log:
+        lines.append(f"    {_log()}")
+    return [*lines, f"    {DEFAULTS[wanted.default]}{_comment('everything else')}", "  }"]
+
+
+DEFAULTS = {"drop": "drop", "reject": "reject with icmpx type admin-prohibited", "accept": "accept"}
+
+
+def _comment(text: str) -> str:
+    return f' comment "{text}"' if text else ""
+
+
+def _log() -> str:
+    return f'limit rate 5/second log prefix "{LOG_PREFIX}"'
+
+
+def _order(one: Admission) -> tuple[str, str]:
+    return one.protocol, one.ports.rjust(11, "0")
+
+
+def _sets(name: str, networks: Iterable[str]) -> list[str]:
+    lines: list[str] = []
+    for version, _unused, kind in VERSIONS:
+        elements = ", ".join(of_version(networks, version))
+        if elements:
+            body = [f"  type {kind}", "  flags interval", "  auto-merge", f"  elements = {{ {elements} }}"]
+            lines += [f"set {name}_v{version} {{", *body, "}"]
+    return lines
+
+
+def _sources(one: Admission, wanted: Ruleset) -> list[str]:
+    """How rules say that the packet is from one of the sets: once a set and family, or not at all for everybody."""
+    if EVERYBODY in one.peers:
+        return [""]
+    skipped = {"icmp": 6, "icmpv6": 4}.get(one.protocol)
+    return [
+        f"{word} saddr @{name}_v{version} "
+        for name in one.peers
+        for version, word, _unused in VERSIONS
+        if version != skipped and of_version(wanted.peers[name], version)
+    ]
+
+
+def _match(one: Admission) -> str:
+    if one.protocol in ICMP_TYPES:
+        return f"{one.protocol} type {{ {one.ports.replace(',', ', ')} }}"
+    if one.protocol in WITH_PORTS:
+        return f"{one.protocol} dport {one.ports}"
+    return f"meta l4proto {protocol_number(one.protocol)}"
+
+
+def _may_be_dnat(one: Admission) -> bool:
+    """A NodePort whose backend is in this node's own network comes to the input chain, after DNAT."""
+    return one.protocol in WITH_PORTS and "-" in one.ports
+
+
+def _before_dnat(one: Admission) -> str:
+    return f"meta l4proto {one.protocol} ct status dnat ct original proto-dst {one.ports}"
+
+
+def _service_matches(wanted: Ruleset) -> list[str]:
+    """In IPVS mode a Service's address is the node's own, so its traffic comes in here."""
+    return [
+        f"{word} saddr @{name}_v{version} {word} daddr @services_v{version}"
+        for version, word, _unused in VERSIONS
+        for name in ("all_nodes", "pods")
+        if of_version(wanted.services, version) and of_version(wanted.peers.get(name, ()), version)
+    ]
+
+
+def _nodeport_chain(wanted: Ruleset) -> list[str]:
+    """Judged at priority mangle, before DNAT at -100 (kube-proxy's in all modes), after conntrack at -200."""
+    lines = ["type filter hook prerouting priority -150; policy accept;", *ALWAYS, "fib daddr type != local accept"]
+    lines += [
+        f"{word} daddr @services_v{version} accept"
+        for version, word, _unused in VERSIONS
+        if of_version(wanted.services, version)
+    ]
+    for one in sorted(wanted.nodeports, key=_order):
+        lines += [f"{source}{_match(one)} accept" for source in _sources(one, wanted)]
+        if wanted.log:
+            lines.append(f"{_match(one)} {_log()}")
+        if wanted.default != "accept":
+            lines.append(f"{_match(one)} drop")
+    return ["  chain nodeports {", *(f"    {line}" for line in lines), "  }"]
+
+
+def transaction(definition: str) -> str:
+    """What replaces the table as a whole, in one transaction, whether it is there or not."""
+    return f"table {FAMILY} {TABLE} {{ }}\ndelete table {FAMILY} {TABLE}\n{definition}"
+
+
+# ---- reading back -----------------------------------------------------------------------------------------------
+
+SOURCE = r"(?:ip6? saddr @(?P<set>\w+?)_v[46] )?"
+RULE = re.compile(SOURCE + r"(?P<match>.+?) accept")
+SERVICES = re.compile(r"ip6? saddr @\w+_v[46] ip6? daddr @services_v[46] accept")
+BEFORE_DNAT = re.compile(SOURCE + r"meta l4proto \S+ ct status dnat ct original proto-dst [0-9-]+ accept")
+LOGGED = re.compile(r"(?:\w+ dport \S+ )?limit rate 5/second (?:burst 5 packets )?log prefix \"netops-kubernetes: \"")
+PASSED = {*ALWAYS, "fib daddr type != local accept"}
+ENDS = {
+    "drop": "drop",
+    "accept": "accept",
+    "reject with icmpx type admin-prohibited": "reject",
+    "reject with icmpx admin-prohibited": "reject",
+}
+
+
+def parse(listing: str) -> Ruleset:
+    """What ``nft --stateless --numeric-protocol list table`` says, as a ruleset; nothing for an empty listing.
+
+    Lines that :func:`render` cannot have written are kept as strange.
+    """
+    if not listing:
+        return NOTHING
+    sets: dict[str, list[str]] = {}
+    found = Ruleset()
+    for kind, name, lines in _blocks(listing):
+        if kind == "set":
+            sets.setdefault(name[:-3], []).extend(_elements(lines))
+        elif name == "input":
+            found = _input(lines, found)
+        elif name == "nodeports":
+            found = _nodeports(lines, found)
+        else:
+            found = replace(found, strange=(*found.strange, f"{kind} {name}"))
+    services = tuple(sets.pop("services", ()))
+    return normal(replace(found, peers={name: tuple(entries) for name, entries in sets.items()}, services=services))
+
+
+def _blocks(listing: str) -> list[tuple[str, str, list[str]]]:
+    """Sets and chains: their kind, name and lines."""
+    blocks: list[tuple[str, str, list[str]]] = []
+    for line in (line.strip() for line in listing.splitlines()[1:]):
+        head = re.fullmatch(r"(\w+) (\S+) {", line)
+        if head:
+            blocks.append((head[1], head[2], []))
+        elif line and line != "}" and blocks:
+            blocks[-1][2].append(line)
+    return blocks
+
+
+def _without_comment(line: str) -> tuple[str, str]:
+    found = re.fullmatch(r'(.*?)(?: comment "([^"]*)")?', line)
+    return (found[1], found[2] or "") if found else (line, "")
+
+
+def _elements(lines: Iterable[str]) -> list[str]:
+    text = " ".join(lines).partition("elements = {")[2].partition("}")[0]
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _input(lines: list[str], found: Ruleset) -> Ruleset:
+    strange: list[str] = []
+    peers: dict[tuple[str, str], set[str]] = {}
+    ids: dict[tuple[str, str], str] = {}
+    default, log = "", False
+    for line, comment in map(_without_comment, lines[1:]):
+        rule = RULE.fullmatch(line)
+        subject = _subject(rule["match"]) if rule else None
+        if line in ENDS:
+            default = ENDS[line]
+        elif LOGGED.fullmatch(line):
+            log = True
+        elif rule and subject:
+            peers.setdefault(subject, set()).add(_set_name(rule["set"]))
+            ids[subject] = comment
+        elif not (line in PASSED or SERVICES.fullmatch(line) or BEFORE_DNAT.fullmatch(line)):
+            strange.append(line)
+    return replace(
+        found,
+        admissions=_admissions(peers),
+        default=default,
+        log=log,
+        strange=(*found.strange, *strange),
+        ids=ids,
+    )
+
+
+def _set_name(name: str | None) -> str:
+    return name or EVERYBODY
+
+
+def _nodeports(lines: list[str], found: Ruleset) -> Ruleset:
+    strange: list[str] = []
+    peers: dict[tuple[str, str], set[str]] = {}
+    for line in lines[1:]:
+        rule = RULE.fullmatch(line)
+        drop = _subject(line[:-5]) if line.endswith(" drop") else None
+        subject = _subject(rule["match"]) if rule else drop
+        if rule and subject:
+            peers.setdefault(subject, set()).add(_set_name(rule["set"]))
+        elif subject:
+            peers.setdefault(subject, set())
+        elif not (line in PASSED or LOGGED.fullmatch(line) or re.fullmatch(r"ip6? daddr @services_v[46] accept", line)):
+            strange.append(line)
+    return replace(found, nodeports=_admissions(peers), strange=(*found.strange, *strange))
+
+
+def _admissions(peers: Mapping[tuple[str, str], set[str]]) -> frozenset[Admission]:
+    return frozenset(Admission(*subject, tuple(sorted(names))) for subject, names in peers.items())
+
+
+def _subject(match: str) -> tuple[str, str] | None:
+    """Protocol and ports of a match as nft prints it."""
+    ports = re.fullmatch(r"(tcp|udp|sctp) dport ([0-9-]+)", match)
+    if ports:
+        return ports[1], ports[2]
+    types = re.fullmatch(r"(icmp|icmpv6) type (?:{ (.+) }|(\S+))", match)
+    if types:
+        return types[1], ",".join(sorted((types[2] or types[3]).split(", ")))
+    number = re.fullmatch(r"meta l4proto (\d+)", match)
+    return (protocol_of("", f"ip:{number[1]}"), "") if number else None
+
+
+# ---- the node ---------------------------------------------------------------------------------------------------
+
+LIST = ("nft", "--stateless", "--numeric-protocol", "list", "table", FAMILY, TABLE)
+
+
 def live() -> str:
     """The table as this node has it; empty when it has none."""
-    done = run(["nft", "--stateless", "list", "table", FAMILY, TABLE])
+    done = run(LIST)
     return done.stdout if done.returncode == 0 else ""
 
 
-def canonical(definition: str) -> str:
-    """The definition as this node's nft would list it, found out in a network namespace that ends at once.
+def is_live(wanted: Ruleset, reported: str) -> bool:
+    """Whether what the node reports is what is wanted.
 
-    :raises NodeError: nft refuses the definition.
+    Should this version of nft print what cannot be read here, it is asked how it would print what is wanted, in a
+    network namespace that ends at once.
     """
-    script = f"nft --file - && exec nft --stateless list table {FAMILY} {TABLE}"
-    return require(["unshare", "--net", "sh", "-c", script], stdin=definition)
+    if parse(reported) == wanted:
+        return True
+    return bool(reported) and bool(parse(reported).strange) and reported == _printed(wanted)
 
 
-def is_persisted(definition: str) -> bool:
-    """Whether the next boot brings exactly this."""
-    texts = (files.read(RULES_FILE), files.read(UNIT_FILE))
-    return texts == (transaction(definition), UNIT_TEXT) and systemd.is_enabled(UNIT)
+def _printed(wanted: Ruleset) -> str:
+    script = f"nft --file - && exec {' '.join(LIST)}"
+    done = run(["unshare", "--net", "sh", "-c", script], stdin=render(wanted))
+    return done.stdout if done.returncode == 0 else ""
 
 
-def apply(definition: str) -> None:
+def apply(wanted: Ruleset, reported: str) -> None:
     """Replace the table in one transaction.
 
     :raises NodeError: the kernel refuses it; the old table is still there.
     """
-    require(["nft", "--file", "-"], stdin=transaction(definition))
+    del reported  # the transaction is the same whatever is there
+    require(["nft", "--file", "-"], stdin=transaction(render(wanted)))
 
 
-def persist(definition: str) -> None:
+def undo(wanted: Ruleset, reported: str) -> Undo:
+    """How to bring back what the node reports now."""
+    del wanted  # likewise
+    return Undo((("nft --file", transaction(reported)),))
+
+
+def boot_files(wanted: Ruleset) -> dict[str, str]:
+    """What the next boot loads."""
+    return boot.loading(NAME, {"rules.nft": transaction(render(wanted))}, ["nft --file rules.nft"])
+
+
+def is_persisted(wanted: Ruleset) -> bool:
+    """Whether the next boot brings exactly this."""
+    return boot.is_committed(boot_files(wanted))
+
+
+def persist(wanted: Ruleset) -> None:
     """Let the next boot bring the table, before the kubelet starts.
 
     :raises NodeError: this node has no systemd.
     """
-    systemd.require_running()
-    files.write(RULES_FILE, transaction(definition), 0o600)
-    files.write(UNIT_FILE, UNIT_TEXT)
-    systemd.enable(UNIT)
+    boot.commit(boot_files(wanted))
 
 
 def remains() -> list[str]:
-    """What there is of ours on this node."""
-    found = [path for path in (RULES_FILE, UNIT_FILE) if files.read(path) is not None]
-    return [*([f"table {FAMILY} {TABLE}"] if live() else []), *found]
+    """What there is of ours in the kernel."""
+    return [f"table {FAMILY} {TABLE}"] if exists("nft") and live() else []
 
 
 def remove() -> None:
-    """Take away the table, the unit and the file; what others made is not touched."""
-    if files.read(UNIT_FILE) is not None:
-        systemd.disable(UNIT)
-        files.remove(UNIT_FILE)
-        systemd.reload_units()
-    if files.remove(RULES_FILE):
-        files.remove_empty_folder(RULES_FILE.rpartition("/")[0])
-    if live():
+    """Take the table away; what others made is not touched."""
+    if remains():
         require(["nft", "delete", "table", FAMILY, TABLE])

@@ -1,0 +1,502 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Policies and ipsets of our own in firewalld: one for what comes to the node, one that lets pods' traffic through.
+
+firewalld makes a policy or an ipset only when it reloads, so empty ones are made first, once; rules then come and go at
+run time, what is new before what is old goes. NodePorts must be judged before DNAT, which firewalld has no words for:
+that is a chain in an nftables table of our own, which no reload of firewalld touches.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import nftables
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Undo
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.peers import of_version
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
+    ICMP_TYPES,
+    WITH_PORTS,
+    protocol_number,
+    protocol_of,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import (
+    EVERYBODY,
+    NOTHING,
+    Admission,
+    Ruleset,
+    in_family,
+    normal,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+NAME = "firewalld"
+FORWARDS = True
+PID_FILE = "/run/firewalld.pid"
+FOLDER = "/etc/firewalld"
+INPUT, PODS = "netops-in", "netops-pods"
+ZONES = {INPUT: ("ANY", "HOST"), PODS: ("ANY", "ANY")}
+# Before the zones' own rules, whose targets would else be the last word.
+PRIORITY = -100
+FAMILIES = {4: ("ipv4", "inet"), 6: ("ipv6", "inet6")}
+LAST, BEFORE_LAST = 32767, 32766
+# firewalld's names of ICMP types, where they are not nft's.
+TYPE_NAMES = {
+    "nd-router-solicit": "router-solicitation",
+    "nd-router-advert": "router-advertisement",
+    "nd-neighbor-solicit": "neighbour-solicitation",
+    "nd-neighbor-advert": "neighbour-advertisement",
+    "nd-redirect": "redirect",
+}
+NFT_NAMES = {name: nft for nft, name in TYPE_NAMES.items()}
+
+
+@dataclass(frozen=True)
+class Rich:
+    """A rich rule (firewalld.richlanguage(5)), in the form that firewalld prints and in that of its files.
+
+    :param source: an ipset's name with ``@`` before it, or a network; empty for everybody.
+    :param element: name and attributes of what it is about.
+    """
+
+    verdict: str
+    family: str = ""
+    source: str = ""
+    destination: str = ""
+    element: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
+    priority: int = 0
+
+    def words(self) -> str:
+        """As firewalld prints it, and takes it at run time."""
+        parts = ["rule"]
+        parts += [f'priority="{self.priority}"'] if self.priority else []
+        parts += [f'family="{self.family}"'] if self.family else []
+        if self.source:
+            parts.append(f'source ipset="{self.source[1:]}"' if self._is_set else f'source address="{self.source}"')
+        parts += [f'destination address="{self.destination}"'] if self.destination else []
+        parts += [f"{self.kind} {' '.join(f'{key}={json.dumps(value)}' for key, value in self.element)}"] * bool(
+            self.kind
+        )
+        return " ".join([*parts, LOG_WORDS if self.verdict == "log" else self.verdict])
+
+    def xml(self) -> str:
+        """As a line of a policy's file."""
+        head = [f' priority="{self.priority}"'] * bool(self.priority) + [f' family="{self.family}"'] * bool(self.family)
+        source = f'<source ipset="{self.source[1:]}"/>' if self._is_set else f'<source address="{self.source}"/>'
+        destination = f'<destination address="{self.destination}"/>' if self.destination else ""
+        attributes = " ".join(f'{key}="{value}"' for key, value in self.element)
+        element = f"<{self.kind} {attributes}/>" if self.kind else ""
+        verdict = LOG_XML if self.verdict == "log" else f"<{self.verdict}/>"
+        return f"  <rule{''.join(head)}>{source if self.source else ''}{destination}{element}{verdict}</rule>\n"
+
+    @property
+    def _is_set(self) -> bool:
+        return self.source.startswith("@")
+
+
+LOG_WORDS = 'log prefix="netops-kubernetes: " level="info" limit value="5/s"'
+LOG_XML = '<log prefix="netops-kubernetes: " level="info"><limit value="5/s"/></log>'
+
+
+def is_active() -> bool:
+    """Whether firewalld runs; told without a process."""
+    number = (files.read(PID_FILE) or "").strip()
+    return number.isdigit() and "firewalld" in (files.read(f"/proc/{number}/cmdline") or "")
+
+
+# ---- rendering --------------------------------------------------------------------------------------------------
+
+
+def set_name(name: str, version: int) -> str:
+    """The ipset of a peer set in one family."""
+    return f"netops-{name}-v{version}"
+
+
+def sets_for(wanted: Ruleset) -> dict[str, tuple[str, ...]]:
+    """The ipsets by name, and what is in them."""
+    return {
+        set_name(name, version): tuple(entries)
+        for name, networks in sorted(wanted.peers.items())
+        for version in FAMILIES
+        for entries in [of_version(networks, version)]
+        if entries
+    }
+
+
+def rules_for(wanted: Ruleset) -> dict[str, list[Rich]]:
+    """The rules of each policy."""
+    found: dict[str, list[Rich]] = {INPUT: [], PODS: []}
+    for one in sorted(wanted.admissions, key=lambda one: (one.protocol, one.ports)):
+        found[INPUT] += _admission(one, wanted)
+    for version, (family, _unused) in FAMILIES.items():
+        part = in_family(wanted, version)
+        found[INPUT] += [
+            Rich("accept", family, f"@{set_name(name, version)}", network)
+            for network in part.services
+            for name in ("all_nodes", "pods")
+            if name in part.peers
+        ]
+        found[PODS] += [Rich("accept", family, network) for network in part.forwarded]
+        found[PODS] += [Rich("accept", family, "", network) for network in part.forwarded]
+    found[INPUT] += [Rich("log", priority=BEFORE_LAST)] * wanted.log
+    found[INPUT] += [Rich(wanted.default, priority=LAST)] if wanted.default else []
+    return found
+
+
+def _admission(one: Admission, wanted: Ruleset) -> list[Rich]:
+    if EVERYBODY in one.peers and one.protocol not in ICMP_TYPES:
+        return [Rich("accept", kind=kind, element=element) for kind, element in _elements(one)]
+    rules: list[Rich] = []
+    for version, (family, _unused) in FAMILIES.items():
+        if one.protocol == {4: "icmpv6", 6: "icmp"}[version]:
+            continue
+        part = in_family(wanted, version)
+        sources = [
+            "" if name == EVERYBODY else f"@{set_name(name, version)}"
+            for name in one.peers
+            if name == EVERYBODY or name in part.peers
+        ]
+        rules += [
+            Rich("accept", family, source, kind=kind, element=element)
+            for source in sources
+            for kind, element in _elements(one)
+        ]
+    return rules
+
+
+def _elements(one: Admission) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    if one.protocol in ICMP_TYPES:
+        return [("icmp-type", (("name", TYPE_NAMES.get(name, name)),)) for name in one.ports.split(",")]
+    if one.protocol in WITH_PORTS:
+        return [("port", (("port", one.ports), ("protocol", one.protocol)))]
+    return [("protocol", (("value", str(protocol_number(one.protocol))),))]
+
+
+HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<!-- Managed by netops.kubernetes -->\n'
+
+
+def policy_file(name: str, rules: Iterable[Rich]) -> str:
+    """A policy as firewalld.policy(5) has it; a verdict of its own has only its last rule."""
+    zones = "".join(f'  <{way}-zone name="{zone}"/>\n' for way, zone in zip(("ingress", "egress"), ZONES[name]))
+    lines = "".join(rule.xml() for rule in rules)
+    return f'{HEAD}<policy priority="{PRIORITY}" target="CONTINUE">\n{zones}{lines}</policy>\n'
+
+
+def set_file(name: str, entries: Iterable[str]) -> str:
+    """An ipset as firewalld.ipset(5) has it."""
+    family = FAMILIES[int(name[-1])][1]
+    lines = "".join(f"  <entry>{entry}</entry>\n" for entry in entries)
+    return f'{HEAD}<ipset type="hash:net">\n  <option name="family" value="{family}"/>\n{lines}</ipset>\n'
+
+
+def files_for(wanted: Ruleset) -> dict[str, str]:
+    """firewalld's files by their path below its folder."""
+    sets = {f"ipsets/{name}.xml": set_file(name, entries) for name, entries in sets_for(wanted).items()}
+    return {**sets, **{f"policies/{name}.xml": policy_file(name, rules) for name, rules in rules_for(wanted).items()}}
+
+
+def _empty_files(wanted: Ruleset) -> dict[str, str]:
+    """The same objects without a say."""
+    sets = {f"ipsets/{name}.xml": set_file(name, ()) for name in sets_for(wanted)}
+    return {**sets, **{f"policies/{name}.xml": policy_file(name, ()) for name in ZONES}}
+
+
+# ---- reading back -----------------------------------------------------------------------------------------------
+
+PORT = re.compile(r'port port="([0-9-]+)" protocol="(\w+)"')
+PROTOCOL = re.compile(r'protocol value="(\d+)"')
+ICMP = re.compile(r'icmp-type name="([\w-]+)"')
+RULE = re.compile(
+    r'rule(?: priority="(?P<priority>\d+)")?(?: family="ipv(?P<version>[46])")?'
+    r'(?: source (?:ipset="netops-(?P<set>\w+)-v[46]"|address="(?P<source>[^"]+)"))?'
+    r'(?: destination address="(?P<destination>[^"]+)")?'
+    r"(?: (?P<element>(?:port|protocol|icmp-type) [^ ]+(?: protocol=\"\w+\")?))? (?P<verdict>accept|drop|reject|log .*)"
+)
+
+
+def parse(listing: str) -> Ruleset:
+    """What :func:`live` says, as a ruleset; nothing where there is no rule of ours."""
+    observed = json.loads(listing or "{}")
+    if not observed.get("rules") and not observed.get("table"):
+        return NOTHING
+    reader = _Reader()
+    for name, rules in observed.get("rules", {}).items():
+        for rule in rules:
+            found = RULE.fullmatch(rule)
+            if not (found and reader.read(name, found)):
+                reader.strange.append(f"policy {name}: {rule}")
+    peers: dict[str, tuple[str, ...]] = {}
+    for name, entries in observed.get("sets", {}).items():
+        plain = name[len("netops-") : -len("-v4")]
+        peers[plain] = (*peers.get(plain, ()), *entries)
+    guard = nftables.parse(observed.get("table", ""))
+    return normal(reader.ruleset(peers, guard))
+
+
+class _Reader:
+    """Gathers the rules of the policies; the mutable middle of a parse."""
+
+    def __init__(self) -> None:
+        self.admissions: dict[tuple[str, str], set[str]] = {}
+        self.services: list[str] = []
+        self.forwarded: list[str] = []
+        self.default, self.log = "", False
+        self.strange: list[str] = []
+
+    def read(self, policy: str, rule: re.Match[str]) -> bool:
+        """Take a rule in; whether it can have been written here."""
+        if policy == PODS:
+            self.forwarded += [rule["source"]] if rule["source"] else []
+            return rule["verdict"] == "accept" and bool(rule["source"] or rule["destination"])
+        if rule["verdict"].startswith("log "):
+            self.log = True
+            return True
+        if rule["priority"]:
+            self.default = rule["verdict"]
+            return rule["priority"] == str(LAST)
+        if rule["destination"]:
+            self.services.append(rule["destination"])
+            return True
+        subject = self._subject(rule["element"] or "", rule["version"])
+        if subject is None or rule["verdict"] != "accept":
+            return False
+        self.admissions.setdefault(subject, set()).add(rule["set"] or EVERYBODY)
+        return True
+
+    def _subject(self, element: str, version: str | None) -> tuple[str, str] | None:
+        port, protocol, icmp = PORT.fullmatch(element), PROTOCOL.fullmatch(element), ICMP.fullmatch(element)
+        if port:
+            return port[2], port[1]
+        if icmp:
+            return "icmp" if version == "4" else "icmpv6", NFT_NAMES.get(icmp[1], icmp[1])
+        return (protocol_of("", f"ip:{protocol[1]}"), "") if protocol else None
+
+    def ruleset(self, peers: Mapping[str, tuple[str, ...]], guard: Ruleset) -> Ruleset:
+        """What was read, NodePorts as the table of our own has them."""
+        return Ruleset(
+            frozenset(Admission(*subject, tuple(sorted(names))) for subject, names in self.admissions.items()),
+            guard.nodeports,
+            {name: entries for name, entries in {**guard.peers, **peers}.items() if entries},
+            tuple(dict.fromkeys(self.services)),
+            tuple(dict.fromkeys(self.forwarded)),
+            self.default,
+            self.log,
+            (*self.strange, *guard.strange),
+        )
+
+
+def by_type(ruleset: Ruleset) -> Ruleset:
+    """The same ruleset with an admission for each ICMP type: firewalld keeps no comments that would join them."""
+    admissions = {
+        Admission(one.protocol, name, one.peers)
+        for one in ruleset.admissions
+        for name in (one.ports.split(",") if one.protocol in ICMP_TYPES else [one.ports])
+    }
+    return replace(ruleset, admissions=frozenset(admissions))
+
+
+# ---- the node ---------------------------------------------------------------------------------------------------
+
+
+def require_usable() -> None:
+    """Require a running firewalld, and its Python library.
+
+    :raises NodeError: one is missing.
+    """
+    if not is_active():
+        raise NodeError(
+            "node firewall",
+            "firewalld does not run on this node",
+            "a running firewalld",
+            "Run: systemctl enable --now firewalld; or set backend to another one",
+        )
+    _client()
+
+
+def _client() -> Any:
+    """A session with firewalld.
+
+    :raises NodeError: its library is not there for this Python.
+    """
+    try:
+        from firewall.client import FirewallClient
+    except ImportError as error:
+        raise NodeError(
+            "node firewall",
+            "this Python has no firewalld library (module firewall)",
+            "the Python that firewalld runs with",
+            "Set ansible_python_interpreter to /usr/bin/python3, where the package python3-firewall is",
+        ) from error
+    return FirewallClient()
+
+
+def live() -> str:
+    """Rules and sets of ours that firewalld has at run time, as JSON."""
+    client = _client()
+    there = set(client.getPolicies())
+    rules = {name: list(map(str, client.getPolicySettings(name).getRichRules())) for name in ZONES if name in there}
+    names = [str(name) for name in client.getIPSets() if str(name).startswith("netops-")]
+    sets = {name: list(map(str, client.getEntries(name))) for name in names}
+    return json.dumps({"rules": rules, "sets": sets, "table": nftables.live()})
+
+
+def is_live(wanted: Ruleset, reported: str) -> bool:
+    """Whether firewalld has what is wanted at run time, no set missing or left over."""
+    observed = json.loads(reported)
+    return set(observed["sets"]) == set(sets_for(wanted)) and by_type(parse(reported)) == by_type(wanted)
+
+
+def apply(wanted: Ruleset, reported: str) -> None:
+    """Bring it to firewalld's run time: what is new first, then what is old goes.
+
+    :raises NodeError: firewalld refuses a rule.
+    """
+    observed = json.loads(reported)
+    missing = [name for name in sets_for(wanted) if name not in observed["sets"]]
+    if missing or set(observed["rules"]) != set(ZONES):
+        _make_empty_objects(wanted, observed)
+    client = _client()
+    entries = {name: set(observed["sets"].get(name, ())) for name in {*observed["sets"], *sets_for(wanted)}}
+    for name, new in sets_for(wanted).items():
+        _fill(client, name, entries[name], new)
+    for name, rules in rules_for(wanted).items():
+        old, new_rules = observed["rules"].get(name, []), [rule.words() for rule in rules]
+        if set(old) != set(new_rules):
+            _set_rules(client, name, list(dict.fromkeys([*old, *new_rules])))
+            _set_rules(client, name, new_rules)
+    for name, old_entries in entries.items():
+        for entry in sorted(old_entries - set(sets_for(wanted).get(name, ()))):
+            if entry in map(str, client.getEntries(name)):
+                client.removeEntry(name, entry)
+    _apply_guard(wanted, observed["table"])
+
+
+def _apply_guard(wanted: Ruleset, listed: str) -> None:
+    guard = _guard(wanted)
+    if guard.nodeports and not nftables.is_live(guard, listed):
+        nftables.apply(guard, listed)
+    if listed and not guard.nodeports:
+        nftables.remove()
+
+
+def _guard(wanted: Ruleset) -> Ruleset:
+    """What the table of our own holds: NodePorts alone."""
+    used = {name for one in wanted.nodeports for name in one.peers}
+    peers = {name: networks for name, networks in wanted.peers.items() if name in used}
+    services = wanted.services if wanted.nodeports else ()
+    return Ruleset(nodeports=wanted.nodeports, peers=peers, services=services, default=wanted.default, log=wanted.log)
+
+
+def _fill(client: Any, name: str, old: set[str], new: Sequence[str]) -> None:
+    """Add what is new; an entry that overlaps an old one can only come when that is gone."""
+    for entry in new:
+        if entry not in old:
+            for other in [other for other in old if _overlap(entry, other)]:
+                client.removeEntry(name, other)
+                old.discard(other)
+            client.addEntry(name, entry)
+
+
+def _overlap(one: str, other: str) -> bool:
+    import ipaddress
+
+    first, second = ipaddress.ip_network(one), ipaddress.ip_network(other)
+    return first.version == second.version and first.overlaps(second)
+
+
+def _set_rules(client: Any, name: str, rules: Sequence[str]) -> None:
+    from dbus.exceptions import DBusException
+
+    settings = client.getPolicySettings(name)
+    settings.setRichRules(list(rules))
+    try:
+        client.setPolicySettings(name, settings)
+    except DBusException as error:
+        raise NodeError(f"firewalld policy {name}", f"it is refused: {error.get_dbus_message()}") from error
+
+
+def _make_empty_objects(wanted: Ruleset, observed: Mapping[str, Any]) -> None:
+    """Make what can only be made by a reload, without a say; what is there keeps its permanent rules."""
+    for path, text in _empty_files(wanted).items():
+        name = path.rpartition("/")[2][: -len(".xml")]
+        if name not in observed["sets"] and name not in observed["rules"]:
+            files.write(f"{FOLDER}/{path}", text, 0o600)
+    require(["firewall-cmd", "--reload"])
+    _restore_runtime(observed)
+
+
+def _restore_runtime(observed: Mapping[str, Any]) -> None:
+    """A reload brings what is permanent; what was there at run time only is brought back, so that nothing is lost."""
+    client = _client()
+    for name, entries in observed["sets"].items():
+        _fill(client, name, set(map(str, client.getEntries(name))), entries)
+    for name, rules in observed["rules"].items():
+        _set_rules(client, name, rules)
+
+
+def undo(wanted: Ruleset, reported: str) -> Undo:
+    """How to bring back what is reported: what is permanent, which apply does not touch, and the table before."""
+    table = json.loads(reported)["table"]
+    inputs = (("nft --file", nftables.transaction(table)),) if table or wanted.nodeports else ()
+    return Undo(inputs, ("firewall-cmd --quiet --reload",))
+
+
+def boot_files(wanted: Ruleset) -> dict[str, str]:
+    """What the next boot loads: the guard, and firewalld's files, which are laid down before it starts."""
+    contents = {path.replace("/", "_"): text for path, text in files_for(wanted).items()}
+    commands = [f"rm -f {FOLDER}/{kind}/netops-*.xml" for kind in ("policies", "ipsets")]
+    commands += [f"cp {path.replace('/', '_')} {FOLDER}/{path}" for path in files_for(wanted)]
+    guard = _guard(wanted)
+    if guard.nodeports:
+        contents["rules.nft"] = nftables.transaction(nftables.render(guard))
+        commands.append("nft --file rules.nft")
+    return boot.loading(NAME, contents, commands)
+
+
+def is_persisted(wanted: Ruleset) -> bool:
+    """Whether the next boot, and the next reload, bring exactly this."""
+    same = all(files.read(f"{FOLDER}/{path}") == text for path, text in files_for(wanted).items())
+    return same and boot.is_committed(boot_files(wanted))
+
+
+def persist(wanted: Ruleset) -> None:
+    """Let the next boot, and the next reload, bring it.
+
+    :raises NodeError: this node has no systemd.
+    """
+    boot.commit(boot_files(wanted))
+    for path, text in files_for(wanted).items():
+        files.write(f"{FOLDER}/{path}", text, 0o600)
+    for own in _own_files():
+        if str(own.relative_to(FOLDER)) not in files_for(wanted):
+            files.remove(str(own))
+
+
+def _own_files() -> list[Path]:
+    return [path for kind in ("policies", "ipsets") for path in sorted(Path(FOLDER, kind).glob("netops-*.xml"))]
+
+
+def remains() -> list[str]:
+    """What there is of ours in firewalld's files and in the kernel."""
+    return [*map(str, _own_files()), *nftables.remains()]
+
+
+def remove() -> None:
+    """Take away policies, sets and the guard; firewalld goes on as it was."""
+    own = _own_files()
+    for path in own:
+        files.remove(str(path))
+    if own and is_active():
+        require(["firewall-cmd", "--reload"])
+    nftables.remove()

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What every back-end can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How a node goes back by itself, without this collection and without Python.
+
+    :param inputs: a program's words, and the text of the file that is its last argument or, for words that end with
+        ``<``, its input.
+    :param commands: shell commands after those.
+    """
+
+    inputs: tuple[tuple[str, str], ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+class Backend(Protocol):
+    """One of the modules of this folder; ``reported`` is always what :meth:`live` gave."""
+
+    # As the option backend has it.
+    NAME: str
+    # Whether its service judges forwarded traffic, so that pods' must be let through.
+    FORWARDS: bool
+
+    def require_usable(self) -> None:
+        """Require it on this node, in a state that can be worked on.
+
+        :raises NodeError: it is not.
+        """
+
+    def live(self) -> str:
+        """What the node holds of ours, in the back-end's own words."""
+
+    def parse(self, listing: str) -> Ruleset:
+        """Those words as a ruleset in its normal form."""
+
+    def is_live(self, wanted: Ruleset, reported: str) -> bool:
+        """Whether the node holds what is wanted and nothing else of ours."""
+
+    def apply(self, wanted: Ruleset, reported: str) -> None:
+        """Bring it to the kernel, without touching what the next boot brings."""
+
+    def undo(self, wanted: Ruleset, reported: str) -> Undo:
+        """How to bring back what is reported, once what is wanted has been applied."""
+
+    def is_persisted(self, wanted: Ruleset) -> bool:
+        """Whether the next boot brings exactly this."""
+
+    def persist(self, wanted: Ruleset) -> None:
+        """Let the next boot bring it, before the kubelet starts."""
+
+    def remains(self) -> list[str]:
+        """What there is of ours in the kernel and in its service's files, in words for people."""
+
+    def remove(self) -> None:
+        """Take all of that away; what the next boot loads is removed by its caller."""
