@@ -110,7 +110,7 @@ def _clear() -> None:
 def _script(token: str, commands: list[str]) -> str:
     lines = [
         "#!/bin/sh",
-        f"PATH={PATH}",
+        f"PATH={shlex.quote(os.environ.get('PATH', ''))}:{PATH}",
         f"cd {FOLDER} || exit 1",
         f"mv {token}.pending {token}.undone 2>/dev/null || exit 0",
         *commands,

@@ -78,6 +78,9 @@ def present(plan: Plan, options: Options, *, check: bool) -> dict[str, Any]:
         return {"changed": True, **found}
     if options.refuse_lockout and options.settings.default != "accept":
         require_admitted(plan, options.ssh_connection)
+    if not check:
+        # What is live may be undone in a moment.
+        confirmation.require_none_pending()
     reported = backend.live()
     live = backend.is_live(wanted, reported)
     persisted = not options.persist or backend.is_persisted(wanted)
@@ -111,7 +114,6 @@ def _former(backend: Backend) -> Backend | None:
 def _change(backend: Backend, wanted: Ruleset, reported: str, options: Options, *, live: bool) -> str:
     """Apply; returns the token of the probation, empty when the rules count at once."""
     with confirmation.alone():
-        confirmation.require_none_pending()
         if live:
             _keep(backend, wanted, options)
             return ""

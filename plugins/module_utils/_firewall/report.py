@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan, Rule
 
+WIDEST = 24
 ENDINGS = {
     "drop": "everything else: dropped",
     "reject": "everything else: rejected",
@@ -38,7 +39,8 @@ def table(rules: Sequence[Rule], peers: Mapping[str, Sequence[str]], services: b
     ]
     if services:
         rows.append(("services", "any", "any", "all_nodes, pods"))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    # A list of ICMP types is longer than any port and would push everybody else's column out of sight.
+    widths = [max(len(row[column]) for row in rows if len(row[column]) <= WIDEST) for column in range(3)]
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, [*widths, 0])).rstrip() for row in rows]
     sets = [f"{name}: {_shown(entries)}" for name, entries in sorted(peers.items())]
     return "\n".join([*lines, ENDINGS[default] + (", logged" if log else ""), *sets]) + "\n"

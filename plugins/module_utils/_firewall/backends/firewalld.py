@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 NAME = "firewalld"
 FORWARDS = True
-PID_FILE = "/run/firewalld.pid"
+# Version 2, and the hierarchy of systemd in version 1.
+CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 FOLDER = "/etc/firewalld"
 INPUT, PODS = "netops-in", "netops-pods"
 ZONES = {INPUT: ("ANY", "HOST"), PODS: ("ANY", "ANY")}
@@ -110,9 +111,10 @@ LOG_XML = '<log prefix="netops-kubernetes: " level="info"><limit value="5/s"/></
 
 
 def is_active() -> bool:
-    """Whether firewalld runs; told without a process."""
-    number = (files.read(PID_FILE) or "").strip()
-    return number.isdigit() and "firewalld" in (files.read(f"/proc/{number}/cmdline") or "")
+    """Whether firewalld runs; told without a process, by the control group that systemd keeps for it."""
+    return any(
+        (files.read(f"{folder}/system.slice/firewalld.service/cgroup.procs") or "").strip() for folder in CGROUPS
+    )
 
 
 # ---- rendering --------------------------------------------------------------------------------------------------

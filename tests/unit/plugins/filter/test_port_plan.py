@@ -32,7 +32,17 @@ def test_a_plan_from_groups_and_facts() -> None:
     plan = port_plan(GROUPS, HOSTVARS, "worker", pod_cidrs=["10.244.0.0/16"], **FLANNEL)
     assert plan["peers"]["all_nodes"] == ["192.0.2.1/32", "192.0.2.2/32"]
     assert [rule["id"] for rule in plan["rules"]] == [
-        *("ssh", "kubelet", "kube-proxy-health", "nodeport-tcp", "nodeport-udp", "flannel-vxlan"),
+        *(
+            "ssh",
+            "dhcp4-client",
+            "dhcp6-client",
+            "icmp-errors",
+            "icmp-echo",
+            "icmpv6-errors",
+            "icmpv6-nd",
+            "icmpv6-echo",
+        ),
+        *("kubelet", "kube-proxy-health", "nodeport-tcp", "nodeport-udp", "flannel-vxlan"),
     ]
 
 

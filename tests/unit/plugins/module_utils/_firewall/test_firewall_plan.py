@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.nftables import render
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.errors import PlanError
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.inventory import addresses_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.node import require_admitted
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import (
     Cluster,
-    PlanError,
     admits,
     from_output,
     plan_for,
-    readable,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import ENCAPSULATIONS, MATRIX
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.report import markdown, readable
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Settings, intended
 
 CLUSTER = Cluster(
     groups={"kube_control_plane": ["cp"], "kube_node": ["cp", "worker"]},
@@ -31,6 +32,7 @@ CLUSTER = Cluster(
 )
 
 
+BASE = "ssh dhcp4-client dhcp6-client icmp-errors icmp-echo icmpv6-errors icmpv6-nd icmpv6-echo".split()
 TYPHA = "calico-typha tcp 5473"
 
 
@@ -45,10 +47,11 @@ def test_every_row_has_a_source_and_its_own_id() -> None:
 
 def test_a_control_plane_node_and_a_worker() -> None:
     assert ids("cp") == [
-        *("ssh", "kube-apiserver", "etcd-client", "etcd-peer", "kubelet", "kube-controller-manager", "kube-scheduler"),
+        *BASE,
+        *("kube-apiserver", "etcd-client", "etcd-peer", "kubelet"),
         *("kube-proxy-health", "nodeport-tcp", "nodeport-udp", "flannel-vxlan"),
     ]
-    assert ids("worker") == ["ssh", "kubelet", "kube-proxy-health", "nodeport-tcp", "nodeport-udp", "flannel-vxlan"]
+    assert ids("worker") == [*BASE, "kubelet", "kube-proxy-health", "nodeport-tcp", "nodeport-udp", "flannel-vxlan"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_the_ports_of_flannel_follow_its_encapsulation(encapsulation: str, port:
             ],
         ),
         ("", "", ("nodelocaldns",), ["nodelocaldns-udp udp 53", "nodelocaldns-tcp tcp 53"]),
-        ("weave", "", (), []),
+        ("cloud", "", (), []),
     ],
 )
 def test_the_ports_of_a_cni_and_of_add_ons(
@@ -135,28 +138,110 @@ def test_output_is_read_back() -> None:
     assert from_output(plan.to_output()) == plan
 
 
+BAD_CLUSTERS: list[tuple[dict[str, Any], str]] = [
+    ({"groups": {"kube_node": ["worker"]}}, "group 'kube_control_plane' is missing or empty"),
+    ({"groups": {"kube_control_plane": []}}, "group 'kube_control_plane' is missing or empty"),
+    ({"addresses": {"cp": ["192.0.2.1"]}}, "node 'worker': no address of it is known"),
+    ({"addresses": {"cp": [], "worker": ["192.0.2.2"]}}, "node 'cp': no address of it is known"),
+    ({"groups": {"kube_control_plane": ["cp"], "etcd": ["store"]}}, "node 'store': no address of it is known"),
+    ({"addresses": {"cp": ["cp.example"], "worker": ["192.0.2.2"]}}, "'cp.example'"),
+    ({"addresses": {"cp": ["192.0.2.300"], "worker": ["192.0.2.2"]}}, "'192.0.2.300'"),
+    ({"pod_cidrs": ("2001:db8:244::/56",)}, "node 'worker': it has no IPv6 address, and the pods have one"),
+    ({"addresses": {"cp": ["2001:db8::1"], "worker": ["192.0.2.2"]}}, "node 'cp': it has no IPv4 address"),
+    ({"pod_cidrs": ("10.244.0.1/16",)}, "peer set 'pods': '10.244.0.1/16': 10.244.0.1/16 has host bits set"),
+    ({"pod_cidrs": ("nowhere",)}, "peer set 'pods': 'nowhere'"),
+    ({"service_cidrs": ("10.96.0.1/16",)}, "peer set 'services': '10.96.0.1/16'"),
+    ({"service_cidrs": ("10.96.0.0/33",)}, "peer set 'services': '10.96.0.0/33'"),
+    ({"peers": {"admins": ["192.0.2.1/24"]}}, "has host bits set"),
+    ({"peers": {"admins": ["office"]}}, "a network without host bits, or a host or group of the inventory"),
+    ({"peers": {"admins": ["192.0.2.0/33"]}}, "peer set 'admins': '192.0.2.0/33'"),
+    ({"peers": {"admins": ["192.0.2.1-192.0.2.9"]}}, "peer set 'admins': '192.0.2.1-192.0.2.9'"),
+    ({"peers": {"admins": ["2001:db8::/129"]}}, "peer set 'admins': '2001:db8::/129'"),
+    ({"peers": {"admins": [""]}}, "peer set 'admins': ''"),
+    ({"peers": {"admins": []}}, "rule 'ssh': nobody may use it: admins is empty"),
+    ({"peers": {"all_nodes": []}}, "nobody may use it: all_nodes is empty"),
+    ({"nodeport_range": "32767-30000"}, "ports '32767-30000' run backwards; expected 30000-32767"),
+    ({"nodeport_range": "30000:32767"}, "ports '30000:32767'; expected a port from 1 to 65535, or low-high"),
+    ({"nodeport_range": "0-10"}, "ports '0-10'"),
+    ({"nodeport_range": "60000-70000"}, "ports '60000-70000'"),
+    ({"nodeport_range": ""}, "rule 'nodeport-tcp': ports ''"),
+    ({"nodeport_range": "10000-32767"}, "tcp 10000-32767 is also what rule"),
+    ({"ssh_port": 0}, "rule 'ssh': ports '0'"),
+    ({"ssh_port": 70000}, "rule 'ssh': ports '70000'"),
+    ({"ssh_port": 10250}, "tcp 10250 is also what rule 'ssh' is about"),
+    ({"ports": {"flannel-vxlan": "vxlan"}}, "rule 'flannel-vxlan': ports 'vxlan'"),
+    ({"ports": {"kubelet": "10256"}}, "is also what rule 'kubelet' is about"),
+    ({"encapsulation": "VXLAN"}, "CNI 'flannel': encapsulation 'VXLAN'; expected one of vxlan"),
+    ({"cni": "calico", "encapsulation": ""}, "CNI 'calico': encapsulation ''"),
+    ({"cni": "cilium", "encapsulation": "ipip"}, "CNI 'cilium': encapsulation 'ipip'; expected one of vxlan, geneve"),
+    ({"add_ons": ("hubbel",)}, "add-on 'hubbel': the port matrix does not know it; expected one of bgp"),
+    ({"add_ons": ("",)}, "add-on ''"),
+]
+BAD_CHANGES: list[tuple[dict[str, Any], str]] = [
+    ({"id": "a", "ports": "0", "peers": ["pods"]}, "rule 'a': ports '0'; expected a port from 1 to 65535"),
+    ({"id": "a", "ports": "65536", "peers": ["pods"]}, "rule 'a': ports '65536'"),
+    ({"id": "a", "ports": "-1", "peers": ["pods"]}, "rule 'a': ports '-1'"),
+    ({"id": "a", "ports": "80-", "peers": ["pods"]}, "rule 'a': ports '80-'"),
+    ({"id": "a", "ports": "80,443", "peers": ["pods"]}, "rule 'a': ports '80,443'"),
+    ({"id": "a", "ports": "http", "peers": ["pods"]}, "rule 'a': ports 'http'"),
+    ({"id": "a", "ports": "90-80", "peers": ["pods"]}, "ports '90-80' run backwards; expected 80-90"),
+    (
+        {"id": "a", "ports": "80", "peers": ["offices"]},
+        "peer set 'offices' is unknown; expected one of admins",
+    ),
+    ({"id": "a", "ports": "80"}, "it is new and has no peers"),
+    ({"id": "a", "peers": ["pods"]}, "it is new and has no ports"),
+    ({"id": "a"}, "it is new and has no ports and no peers"),
+    ({"id": "a", "protocol": "icmp", "peers": ["pods"]}, "it is new and has no ports"),
+    ({"id": "a", "protocol": "esp"}, "it is new and has no peers"),
+    ({"id": "a", "ports": "80", "peers": []}, "nobody may use it: peers is empty"),
+    ({"id": "a", "ports": "80", "peers": ["monitoring"]}, "nobody may use it: monitoring is empty"),
+    ({"id": "a", "ports": "80", "peers": ["monitoring", "bgp_peers"]}, "monitoring, bgp_peers are empty"),
+    ({"id": "a", "ports": "80", "peers": "pods"}, "rule 'a': peers 'pods'; expected a list of names of peer sets"),
+    ({"id": "a", "ports": "80", "peers": [1]}, "rule 'a': peers [1]"),
+    ({"id": "a", "ports": "10250", "peers": ["pods"]}, "tcp 10250 is also what rule 'kubelet'"),
+    ({"id": "a", "ports": "10000-11000", "peers": ["pods"]}, "tcp 10000-11000 is also what rule 'kubelet'"),
+    ({"id": "a", "ports": "31000", "peers": ["pods"]}, "is also what rule 'nodeport-tcp' is about (30000-32767)"),
+    ({"id": "a", "protocol": "udp", "ports": "8472", "peers": ["pods"]}, "udp 8472 is also what rule 'flannel-vxlan'"),
+    ({"id": "a", "protocol": "icmp", "ports": "echo-request", "peers": ["pods"]}, "is also what rule 'icmp-echo'"),
+    ({"id": "a", "port": "80"}, "unknown fields port"),
+    ({"id": "a", "ports": "80", "from": ["pods"], "proto": "tcp"}, "unknown fields from, proto"),
+    ({"ports": "80"}, "it has no id"),
+    ({"id": "", "ports": "80"}, "it has no id"),
+    ({"id": 'x" drop', "ports": "80", "peers": ["pods"]}, "its id cannot be a comment in every back-end"),
+    ({"id": "7up", "ports": "80", "peers": ["pods"]}, "expected a letter, then at most 62 letters"),
+    ({"id": "a" * 64, "ports": "80", "peers": ["pods"]}, "its id cannot be a comment"),
+    ({"id": "a", "protocol": "esp", "ports": "50", "peers": ["pods"]}, "ports '50'; expected none: esp has no ports"),
+    ({"id": "ssh", "protocol": "esp"}, "rule 'ssh': ports '22'; expected none: esp has no ports"),
+    ({"id": "ssh", "protocol": "icmp"}, "rule 'ssh': icmp type '22'; expected any of echo-request"),
+    ({"id": "a", "protocol": "icmp", "ports": "ping", "peers": ["pods"]}, "icmp type 'ping'; expected any of"),
+    ({"id": "a", "protocol": "icmpv6", "ports": "", "peers": ["pods"]}, "icmpv6 types ''; expected any of"),
+    (
+        {"id": "a", "protocol": "quic", "ports": "80", "peers": ["pods"]},
+        "protocol 'quic'; expected one of tcp, udp, sctp",
+    ),
+    ({"id": "a", "protocol": "ip:300", "peers": ["pods"]}, "protocol 'ip:300'"),
+    ({"id": "a", "protocol": "TCP", "ports": "80", "peers": ["pods"]}, "protocol 'TCP'"),
+    ({"id": "a", "state": "gone"}, "rule 'a': state 'gone'; expected present or absent"),
+    ({"id": "nodeport", "state": "absent"}, "state absent, and there is no rule of that id; expected one of ssh"),
+]
+
+
 @pytest.mark.parametrize(
     ("cluster", "changes", "message"),
     [
-        (replace(CLUSTER, groups={"kube_node": ["worker"]}), [], "group 'kube_control_plane' is missing or empty"),
-        (replace(CLUSTER, addresses={"cp": ["192.0.2.1"]}), [], "node 'worker': no address of it is known"),
-        (replace(CLUSTER, peers={"admins": ["192.0.2.1/24"]}), [], "has host bits set"),
-        (replace(CLUSTER, peers={"admins": ["office"]}), [], "peer set 'admins': 'office'"),
-        (replace(CLUSTER, nodeport_range="32767-30000"), [], "ports '32767-30000'; expected a port from 1 to 65535"),
-        (CLUSTER, [{"id": "a", "ports": "0", "peers": ["pods"]}], "rule 'a': ports '0'"),
-        (CLUSTER, [{"id": "a", "ports": "80", "peers": ["offices"]}], "peer set 'offices' is unknown"),
-        (CLUSTER, [{"id": "a", "ports": "80"}], "it is new and has no peers"),
-        (CLUSTER, [{"id": "a", "ports": "80", "peers": []}], "nobody may use it: peers is empty"),
-        (CLUSTER, [{"id": "a", "ports": "10250", "peers": ["pods"]}], "tcp 10250 is also what rule 'kubelet'"),
-        (CLUSTER, [{"id": "a", "port": "80"}], "unknown fields port"),
-        (CLUSTER, [{"ports": "80"}], "it has no id"),
-        (CLUSTER, [{"id": 'x" drop', "ports": "80", "peers": ["pods"]}], "its name cannot be one in nftables"),
-        (CLUSTER, [{"id": "a", "protocol": "esp", "ports": "50", "peers": ["pods"]}], "none: esp has no ports"),
-        (CLUSTER, [{"id": "ssh", "protocol": "esp"}], "rule 'ssh': ports '22'; expected none: esp has no ports"),
-        (replace(CLUSTER, encapsulation="VXLAN"), [], "CNI 'flannel': encapsulation 'VXLAN'; expected one of vxlan"),
-        (replace(CLUSTER, cni="calico", encapsulation=""), [], "CNI 'calico': encapsulation ''"),
-        (replace(CLUSTER, add_ons=("hubbel",)), [], "add-on 'hubbel': the port matrix does not know it"),
-        (CLUSTER, [{"id": "ssh", "protocol": "icmp"}], "protocol 'icmp'; expected one of tcp, udp, sctp, ipip, esp"),
+        *((replace(CLUSTER, **change), [], message) for change, message in BAD_CLUSTERS),
+        *((CLUSTER, [change], message) for change, message in BAD_CHANGES),
+        (
+            replace(CLUSTER, groups={**CLUSTER.groups, "office": ["pc"]}, peers={"admins": ["office"]}),
+            [],
+            "peer set 'admins': no address of 'office' is known",
+        ),
+        (
+            replace(CLUSTER, peers={"My Office": ["192.0.2.0/24"]}),
+            [{"id": "ssh", "peers": ["My Office"]}],
+            "peer set 'My Office': its name cannot be one in every back-end",
+        ),
     ],
 )
 def test_what_cannot_be_planned_is_named(cluster: Cluster, changes: list[dict[str, Any]], message: str) -> None:
@@ -198,12 +283,13 @@ def test_nobody_is_locked_out() -> None:
 def test_rendering_is_the_same_for_the_same_plan() -> None:
     plan = plan_for("cp", CLUSTER)
     again = plan_for("cp", replace(CLUSTER, addresses={name: CLUSTER.addresses[name] for name in ("worker", "cp")}))
-    assert render(plan, default="drop", log=False) == render(again, default="drop", log=False)
+    texts = {render(intended(one, Settings(), forwards=False)) for one in (plan, again)}
+    assert len(texts) == 1
 
 
 def test_a_person_can_read_it() -> None:
     text = readable(plan_for("worker", CLUSTER))
-    assert "kubelet            tcp       10250        all_nodes, pods\n" in text
+    assert "kubelet            tcp       10250         all_nodes, pods\n" in text
     assert "everything else: dropped\n" in text
     assert "all_nodes: 192.0.2.1/32, 192.0.2.2/32, 2001:db8::1/128\n" in text
 
@@ -213,3 +299,32 @@ def test_addresses_come_from_variables_and_default_routes() -> None:
     groups = {"kube_control_plane": ["cp"], "others": ["db"]}
     hostvars = {"cp": {"ip": "198.51.100.1", "access_ip": "192.0.2.1", "ansible_facts": facts}}
     assert addresses_of(groups, hostvars) == {"cp": ["198.51.100.1", "192.0.2.1"]}
+
+
+def test_ipv6_addresses_and_hosts_of_peer_sets_are_found() -> None:
+    groups = {"kube_control_plane": ["cp"], "prometheus": ["db"]}
+    hostvars = {"cp": {"ip": "192.0.2.1", "ip6": "2001:db8::1"}, "db": {"ip": "192.0.2.7"}, "pc": {"ip": "192.0.2.8"}}
+    peers = {"monitoring": ["prometheus"], "admins": ["pc", "198.51.100.0/24"]}
+    addresses = addresses_of(groups, hostvars, peers)
+    assert addresses == {"cp": ["192.0.2.1", "2001:db8::1"], "db": ["192.0.2.7"], "pc": ["192.0.2.8"]}
+    plan = plan_for("cp", Cluster(groups, addresses, peers=peers))
+    assert plan.peers["monitoring"] == ("192.0.2.7/32",)
+    assert plan.peers["admins"] == ("192.0.2.8/32", "198.51.100.0/24")
+
+
+def test_an_auditor_gets_a_document() -> None:
+    text = markdown([plan_for(name, CLUSTER) for name in ("worker", "cp")])
+    assert text.index("## cp") < text.index("## worker")
+    assert "| kubelet | kubelet | tcp | 10250 | all_nodes, pods |" in text
+    assert "| admins | everybody |" in text
+
+
+def test_a_datastore_in_etcd_opens_it_to_all_nodes() -> None:
+    rules = [rule.id for rule in plan_for("cp", replace(CLUSTER, add_ons=("etcd-datastore",))).rules]
+    assert "etcd-client-nodes" in rules
+    assert "etcd-client" not in rules
+
+
+def test_other_ports_than_the_matrix_has() -> None:
+    plan = plan_for("worker", replace(CLUSTER, ports={"flannel-vxlan": 4789, "kube-apiserver": 8443}))
+    assert [rule.ports for rule in plan.rules if rule.id == "flannel-vxlan"] == ["4789"]
