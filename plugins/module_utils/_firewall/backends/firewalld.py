@@ -356,7 +356,9 @@ def live() -> str:
 def is_live(wanted: Ruleset, reported: str) -> bool:
     """Whether firewalld has what is wanted at run time, no set missing or left over."""
     observed = json.loads(reported)
-    return set(observed["sets"]) == set(sets_for(wanted)) and by_type(parse(reported)) == by_type(wanted)
+    # An empty set that nothing refers to any more goes with the next reload.
+    filled = {name for name, entries in observed["sets"].items() if entries}
+    return filled == set(sets_for(wanted)) and by_type(parse(reported)) == by_type(wanted)
 
 
 def apply(wanted: Ruleset, reported: str) -> None:
