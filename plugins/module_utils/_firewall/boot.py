@@ -62,10 +62,12 @@ def is_committed(contents: Mapping[str, str]) -> bool:
     return all(files.read(f"{CURRENT}/{name}") == text for name, text in contents.items())
 
 
-def commit(contents: Mapping[str, str]) -> None:
+def commit(contents: Mapping[str, str], *, live: bool = True) -> None:
     """Let the next boot load these files.
 
     :param contents: texts by name, as :func:`loading` gives them.
+    :param live: they say what the kernel holds already, so that the unit may start now: only what has started starts
+        again with the services that it follows.
     :raises NodeError: this node has no systemd.
     """
     systemd.require_running()
@@ -74,7 +76,7 @@ def commit(contents: Mapping[str, str]) -> None:
         files.write(f"{FOLDER}/{name}/{file}", text, 0o600)
     Path(FOLDER, name).chmod(0o700)
     files.link(CURRENT, name)
-    systemd.install(UNIT, UNIT_TEXT)
+    systemd.install(UNIT, UNIT_TEXT, start=live)
     _forget_others(name)
 
 

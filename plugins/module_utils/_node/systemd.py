@@ -78,8 +78,8 @@ def is_installed(unit: str, text: str) -> bool:
     return files.read(f"{FOLDER}/{unit}") == text and Path(WANTED, unit).is_symlink()
 
 
-def install(unit: str, text: str) -> None:
-    """Let a unit of this text start at boot, and count as started now.
+def install(unit: str, text: str, *, start: bool) -> None:
+    """Let a unit of this text start at boot, and now.
 
     :raises NodeError: it cannot be started.
     """
@@ -89,7 +89,8 @@ def install(unit: str, text: str) -> None:
     files.link(f"{WANTED}/{unit}", f"{FOLDER}/{unit}")
     if before not in {None, text}:
         require(["systemctl", "daemon-reload"])
-    require(["systemctl", "start", unit])
+    if start:
+        require(["systemctl", "start", unit])
 
 
 def uninstall(unit: str) -> None:

@@ -178,7 +178,7 @@ def persist(wanted: Ruleset) -> None:
     :raises NodeError: this node has no systemd, or a file of ufw's is not as it must be.
     """
     if not _are_called():
-        boot.commit(boot_files(SILENT))
+        boot.commit(boot_files(SILENT), live=False)
         _call()
     boot.commit(boot_files(wanted))
 
@@ -207,7 +207,7 @@ def remains() -> list[str]:
 def remove() -> None:
     """Take away the chains and the blocks; ufw goes on as it was."""
     if _marked() and boot.remains():
-        boot.commit(boot_files(SILENT))
+        boot.commit(boot_files(SILENT), live=False)
     for path, text in _marked().items():
         files.replace(path, without_block(text))
     xtables.remove(xtables.live(), LAYOUT)
