@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.bench.port_probe import TCP, UDP, measure
 from tests.support.modules import Module
 
 if TYPE_CHECKING:
@@ -265,6 +266,15 @@ def test_ports_of_the_kernel_that_are_rejected_or_cannot_be_asked_about(
     unasked = results(friend, {**wanted, "control_port": 30001}, {**wanted, "control_port": 0})
     assert [one["verdict"] for one in unasked] == ["unknown", "unknown"]
     assert "TCP port 30001 of our listener: refused" in unasked[0]["detail"]
+
+
+def test_ten_nodes_probe_each_other_at_once() -> None:
+    """The time is printed; ``python3 -m tests.bench.port_probe`` does it with fifty."""
+    pairs = 10 * 9
+    found = measure(10)
+    assert found["echo"] == {"open": pairs * (len(TCP) + len(UDP))}
+    assert found["kernel"] == {"open": pairs}
+    assert found["stop"] == {"stopped": 10}
 
 
 @pytest.mark.parametrize(
