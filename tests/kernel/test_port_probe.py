@@ -7,12 +7,15 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._probe import server
 from tests.bench.port_probe import TCP, UDP, measure
 from tests.support.modules import Module
 
@@ -266,6 +269,33 @@ def test_ports_of_the_kernel_that_are_rejected_or_cannot_be_asked_about(
     unasked = results(friend, {**wanted, "control_port": 30001}, {**wanted, "control_port": 0})
     assert [one["verdict"] for one in unasked] == ["unknown", "unknown"]
     assert "TCP port 30001 of our listener: refused" in unasked[0]["detail"]
+
+
+def test_who_waits_long_for_a_turn_still_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IDLE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = server.Server([listening], "node")
+        thread = threading.Thread(daemon=True, target=serving.serve, args=(time.monotonic() + 20,))
+        thread.start()
+        try:
+            clients = [socket.create_connection(listening.getsockname(), timeout=10) for _number in range(6)]
+            files = [client.makefile("rw") for client in clients]
+            for file in files:
+                print("netops-count 4 40", file=file, flush=True)
+            answers = []
+            for client, file in zip(clients, files):
+                while not (line := file.readline()).startswith("netops-counted"):
+                    assert line, "the connection was closed before its turn"
+                    if line.startswith("netops-burst"):
+                        print("netops-sent 40", file=file, flush=True)
+                answers.append(line)
+                file.close()
+                client.close()
+        finally:
+            serving.end()
+            thread.join(10)
+            serving.close()
+    assert len(answers) == 6
 
 
 def test_ten_nodes_probe_each_other_at_once() -> None:

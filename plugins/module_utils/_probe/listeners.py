@@ -111,7 +111,6 @@ def _bind_one(listener: Listener, address: str) -> socket.socket | None:
         one.bind((address, listener.port))
         if listener.protocol == "tcp":
             one.listen(BACKLOG)
-        one.setblocking(False)
     except OSError as error:
         one.close()
         if error.errno == errno.EADDRINUSE:

@@ -393,7 +393,10 @@ class _Counted(_Attempt):
             return None
         self._selector.modify(burst, selectors.EVENT_READ, self)
         if self._sent:
-            control.send(f"{SENT} {self._sent}\n".encode("ascii"))
+            try:
+                control.send(f"{SENT} {self._sent}\n".encode("ascii"))
+            except OSError:
+                return self._without_control("it was reset")
             self._sent = 0
             return None
         return self._refusal_of(burst)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # Seconds: for how long other traffic is watched before a burst, and for how long a burst is waited for.
 QUIET = 0.03
-ARRIVAL = 0.2
+ARRIVAL = 0.1
 # A sender that does not go on is left; the next one must not wait for it.
 TURN = 5.0
 IDLE = 10.0
@@ -139,6 +139,7 @@ class Server:
         for one in sockets:
             address, number = one.getsockname()[:2]
             port = _Port(one, "tcp" if one.type == socket.SOCK_STREAM else "udp", address, number)
+            one.setblocking(False)
             self._ports.append(port)
             self._selector.register(one, selectors.EVENT_READ, port)
 
@@ -269,7 +270,8 @@ class Server:
         self._queue = deque(turn for turn in self._queue if turn.client is not client)
 
     def _forget_the_idle(self, now: float) -> None:
-        waiting = {id(turn.client) for turn in self._queue}
+        # Those who wait for their turn say nothing meanwhile; a turn has a limit of its own.
+        waiting = {id(turn.client) for turn in (*self._queue, *([self._turn] if self._turn else []))}
         idle = [one for one in self._clients.values() if now - one.last > IDLE and id(one) not in waiting]
         for client in idle:
             self._drop(client)
