@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What is listened on, probed and found out, and the words that listeners and probes exchange."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROTOCOLS = ("tcp", "udp")
+KINDS = ("echo", "service", "kernel")
+EXPECTED = ("open", "closed")
+
+# What becomes of a port that a node was told to listen on.
+BOUND, IN_USE, KERNEL = "bound", "in_use", "kernel"
+KIND_OF = {BOUND: "echo", IN_USE: "service", KERNEL: "kernel"}
+
+# Verdicts.
+OPEN = "open"
+REFUSED = "refused"
+REJECTED = "rejected"
+DROPPED = "dropped"
+NO_ROUTE = "no_route"
+UNKNOWN = "unknown"
+VERDICTS = (OPEN, REFUSED, REJECTED, DROPPED, NO_ROUTE, UNKNOWN)
+
+# A node's name goes over the wire as one word, and a reader of logs should not be surprised by it.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}")
+
+# Requests and answers are lines of ASCII. An answer never has the form of a request: two listeners whose datagrams are
+# made to look as if they came from each other must not talk for ever.
+LONGEST = 512
+PROBE = "netops-probe"
+COUNT = "netops-count"
+WAIT = "netops-wait"
+BURST = "netops-burst"
+SENT = "netops-sent"
+COUNTED = "netops-counted"
+
+
+class ProbeError(NetopsError):
+    """Something that cannot be listened on or probed."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A port to listen on, on some of the node's own addresses."""
+
+    protocol: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What became of one port on one address: ``bound``, ``in_use`` by a service, or held by the ``kernel``."""
+
+    protocol: str
+    port: int
+    address: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """One port to probe.
+
+    :param node_name: who must answer.
+    :param rule: id of the rule that it is about; empty for a port that no rule names.
+    :param kind: ``echo`` where our listener is, ``service`` where a real service is, ``kernel`` for a port of VXLAN,
+        Geneve or WireGuard.
+    :param expected: ``open`` or ``closed``.
+    :param source_address: from which of the probing node's addresses; empty to let its routes choose.
+    :param control_port: for kind ``kernel``, a TCP port of our listener at the same address; 0 for none.
+    """
+
+    node_name: str
+    address: str
+    protocol: str
+    port: int
+    rule: str = ""
+    kind: str = "echo"
+    expected: str = "open"
+    source_address: str = ""
+    control_port: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one probe found out.
+
+    :param verdict: one of ``VERDICTS``.
+    :param detail: what it is concluded from, where that says more than the verdict.
+    :param source_address: from which address it went out; empty when it did not.
+    """
+
+    verdict: str
+    detail: str = ""
+    source_address: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A probe and its outcome, with the node that it went out from."""
+
+    source: str
+    target: Target
+    outcome: Outcome
+
+    def to_output(self) -> dict[str, Any]:
+        """As plain words, for a module's result."""
+        fields = asdict(self.target)
+        del fields["control_port"]
+        return {"source": self.source, **fields, **asdict(self.outcome)}
+
+
+def require_name(name: str) -> str:
+    """A node's name that can go over the wire.
+
+    :raises ProbeError: it cannot.
+    """
+    if not NAME.fullmatch(name):
+        raise ProbeError(f"node_name {name!r}", "it cannot be sent as one word", "letters, digits, '_', '.', '-', ':'")
+    return name
+
+
+def listener_from(fields: Mapping[str, Any]) -> Listener:
+    """A listener as a user or a filter wrote it.
+
+    :raises ProbeError: a wrong protocol, port or address.
+    """
+    subject = f"listener {fields.get('protocol')} {fields.get('port')}"
+    addresses = tuple(dict.fromkeys(_address(subject, one) for one in fields.get("addresses") or ()))
+    if not addresses:
+        raise ProbeError(subject, "it has no addresses", "addresses of this node", "Name at least one")
+    protocol = _one_of(subject, "protocol", fields.get("protocol"), PROTOCOLS)
+    return Listener(protocol, _port(subject, fields.get("port")), addresses)
+
+
+def target_from(fields: Mapping[str, Any]) -> Target:
+    """A target as a user or a filter wrote it.
+
+    :raises ProbeError: a wrong name, protocol, port, address, kind or expectation.
+    """
+    subject = f"target {fields.get('protocol')} {fields.get('address')} {fields.get('port')}"
+    address = _address(subject, fields.get("address"))
+    source = fields.get("source_address") or ""
+    if source:
+        source = _address(subject, source)
+        if (":" in source) != (":" in address):
+            raise ProbeError(subject, f"source_address {source} is of the other address family", "one of the same")
+    protocol = _one_of(subject, "protocol", fields.get("protocol"), PROTOCOLS)
+    kind = _one_of(subject, "kind", fields.get("kind") or "echo", KINDS)
+    if kind == "kernel" and protocol != "udp":
+        raise ProbeError(subject, "kind kernel", "it with protocol udp only: VXLAN, Geneve and WireGuard are UDP")
+    control = fields.get("control_port") or 0
+    return Target(
+        require_name(str(fields.get("node_name") or "")),
+        address,
+        protocol,
+        _port(subject, fields.get("port")),
+        str(fields.get("rule") or ""),
+        kind,
+        _one_of(subject, "expected", fields.get("expected") or "open", EXPECTED),
+        source,
+        _port(subject, control) if control else 0,
+    )
+
+
+def _one_of(subject: str, field: str, value: object, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ProbeError(subject, f"{field} {value!r}", f"one of {', '.join(known)}")
+    return str(value)
+
+
+def _port(subject: str, value: object) -> int:
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise ProbeError(subject, f"port {value!r}", "a port from 1 to 65535")
+    return int(text)
+
+
+def _address(subject: str, value: object) -> str:
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError as error:
+        raise ProbeError(subject, f"address {value!r}", "an IPv4 or IPv6 address") from error
