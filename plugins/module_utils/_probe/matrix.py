@@ -15,7 +15,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan, Rule, from_output, span
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan, Rule, from_output
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import span
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model import (
     DROPPED,
     KIND_OF,
