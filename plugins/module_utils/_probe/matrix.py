@@ -286,8 +286,9 @@ def _facts(row: Mapping[str, Any], plans: Mapping[str, Plan], sets: Mapping[str,
     about = [
         rule
         for rule in plan.rules
+        if rule.protocol == row["protocol"]
         for low, high in [span(rule.ports)]
-        if rule.protocol == row["protocol"] and low <= row["port"] <= high
+        if low <= row["port"] <= high
     ]
     rule = about[0] if about else None
     source = row.get("source_address")
