@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 FOREIGN_NFT = """\
 table ip foreign {
-	chain input {
-		type filter hook input priority 0; policy accept;
-	}
+    chain input {
+        type filter hook input priority 0; policy accept;
+    }
 }
 """
 FOREIGN_IPTABLES = """\
@@ -373,6 +373,12 @@ def alternate_under_connections(firewall: Module, network: Network) -> tuple[int
         applies += 1
     thread.join()
     return applies, found[0]
+
+
+def test_a_rerun_starts_one_program(nft: Module) -> None:
+    """Its only act on the system: nothing is written, and nft lists the table."""
+    nft.succeeds(plan=plan().to_output())
+    assert nft.acts(plan=plan().to_output()) == 1
 
 
 # ---- on probation -----------------------------------------------------------------------------------------------
