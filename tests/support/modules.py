@@ -28,7 +28,8 @@ ACTS = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmo
 def act(event, arguments):
     global done
     writes = event == 'open' and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-    if event in ACTS or writes and not str(arguments[0]).startswith('/dev/'):
+    named = isinstance(arguments[0], str) and not arguments[0].startswith('/dev/') if writes else False
+    if event in ACTS or named:
         done += 1
         if done == step:
             if death == 'SIGKILL':
