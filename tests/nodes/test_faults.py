@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NODE = Node(1)
-# One bed for all of them, and each finds what the one before left.
-pytestmark = pytest.mark.xdist_group("faults")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +54,7 @@ def test_a_node_whose_power_goes_keeps_what_it_wrote_to_disk(bed: Bed) -> None:
 
 
 def test_a_restarted_node_is_another_boot_of_the_same_disk(bed: Bed) -> None:
-    before = bed.must(NODE, "cat /proc/sys/kernel/random/boot_id")
+    before = bed.must(NODE, "echo kept > /root/kept; cat /proc/sys/kernel/random/boot_id")
     bed.reboot(NODE)
     assert bed.must(NODE, "cat /proc/sys/kernel/random/boot_id") != before
     assert bed.must(NODE, "cat /root/kept") == "kept\n"
