@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 # Connections that no packet filter of the node stands in the way of.
 WITHOUT_A_NETWORK = {"local", "chroot", "jail", "docker", "podman", "buildah", "nspawn", "machinectl"}
+# Seconds between attempts, for a refusal comes back at once and would be asked for without end.
 PAUSE = 0.5
 
 

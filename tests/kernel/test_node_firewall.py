@@ -381,6 +381,7 @@ def test_a_rerun_starts_one_program(nft: Module) -> None:
     assert nft.acts(plan=plan().to_output()) == 1
 
 
+# A probation here lasts a second, the shortest that can be asked for; the sleeps outlast it.
 # ---- on probation -----------------------------------------------------------------------------------------------
 
 

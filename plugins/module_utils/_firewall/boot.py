@@ -83,6 +83,7 @@ def commit(contents: Mapping[str, str], *, live: bool = True) -> None:
 def _forget_others(kept: str) -> None:
     for path in Path(FOLDER).glob("firewall.*"):
         if path.name != kept:
+            # Nothing leads to it any more; one that cannot be removed now is harmless and goes with the next commit.
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -152,8 +152,3 @@ def confirm(token: str) -> None:
             "a confirmation within confirm_timeout",
             "Look why a new connection could not be made, then run again",
         ) from error
-
-
-def undo_now(token: str) -> None:
-    """Go back at once; fine when that has happened."""
-    require(["sh", f"{FOLDER}/{token}.sh"])

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan
 
 EVERYBODY = "anywhere"
+# What begins every line that is logged; people search for it.
+LOG_PREFIX = "netops-kubernetes: "
 
 
 @dataclass(frozen=True)

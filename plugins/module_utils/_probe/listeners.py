@@ -263,6 +263,7 @@ def stop(patience: float = 5.0) -> Stopped:
                 os.kill(record["pid"], number)
             end = time.monotonic() + limit
             while _runs(record) and time.monotonic() < end:
+                # It is nobody's child here, so there is no end to wait for, only its entry in /proc to look at.
                 time.sleep(0.01)
             if not _runs(record):
                 break

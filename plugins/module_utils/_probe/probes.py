@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import abc
 import errno
 import heapq
 import os
@@ -125,7 +126,7 @@ def parse_report(data: bytes) -> Report:
     return Report(number, origin, kind, code, offender)
 
 
-class _Attempt:
+class _Attempt(abc.ABC):
     """One attempt at one target. Every step returns an outcome, or nothing as long as there is none."""
 
     def __init__(self, target: Target, settings: Settings, selector: selectors.BaseSelector) -> None:
@@ -137,14 +138,17 @@ class _Attempt:
         self.deadline = time.monotonic() + settings.timeout
         self.source_address = target.source_address
 
+    @abc.abstractmethod
     def start(self) -> Outcome | None:
-        raise NotImplementedError
+        """Begin."""
 
+    @abc.abstractmethod
     def ready(self, one: socket.socket) -> Outcome | None:
-        raise NotImplementedError
+        """A socket of it can be read or written."""
 
+    @abc.abstractmethod
     def expired(self) -> Outcome:
-        raise NotImplementedError
+        """Its time is over."""
 
     def close(self) -> None:
         for one in self._sockets:

@@ -28,6 +28,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protoc
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import (
     EVERYBODY,
+    LOG_PREFIX,
     NOTHING,
     Admission,
     Ruleset,
@@ -86,9 +87,7 @@ class Rich:
         if self.source:
             parts.append(f'source ipset="{self.source[1:]}"' if self._is_set else f'source address="{self.source}"')
         parts += [f'destination address="{self.destination}"'] if self.destination else []
-        parts += [f"{self.kind} {' '.join(f'{key}={json.dumps(value)}' for key, value in self.element)}"] * bool(
-            self.kind
-        )
+        parts += [f"{self.kind} {self._attributes}"] if self.kind else []
         return " ".join([*parts, LOG_WORDS if self.verdict == "log" else self.verdict])
 
     def xml(self) -> str:
@@ -96,18 +95,21 @@ class Rich:
         head = [f' priority="{self.priority}"'] * bool(self.priority) + [f' family="{self.family}"'] * bool(self.family)
         source = f'<source ipset="{self.source[1:]}"/>' if self._is_set else f'<source address="{self.source}"/>'
         destination = f'<destination address="{self.destination}"/>' if self.destination else ""
-        attributes = " ".join(f'{key}="{value}"' for key, value in self.element)
-        element = f"<{self.kind} {attributes}/>" if self.kind else ""
+        element = f"<{self.kind} {self._attributes}/>" if self.kind else ""
         verdict = LOG_XML if self.verdict == "log" else f"<{self.verdict}/>"
         return f"  <rule{''.join(head)}>{source if self.source else ''}{destination}{element}{verdict}</rule>\n"
+
+    @property
+    def _attributes(self) -> str:
+        return " ".join(f'{key}="{value}"' for key, value in self.element)
 
     @property
     def _is_set(self) -> bool:
         return self.source.startswith("@")
 
 
-LOG_WORDS = 'log prefix="netops-kubernetes: " level="info" limit value="5/s"'
-LOG_XML = '<log prefix="netops-kubernetes: " level="info"><limit value="5/s"/></log>'
+LOG_WORDS = f'log prefix="{LOG_PREFIX}" level="info" limit value="5/s"'
+LOG_XML = f'<log prefix="{LOG_PREFIX}" level="info"><limit value="5/s"/></log>'
 
 
 def is_active() -> bool:
@@ -139,10 +141,11 @@ def sets_for(wanted: Ruleset) -> dict[str, tuple[str, ...]]:
 def rules_for(wanted: Ruleset) -> dict[str, list[Rich]]:
     """The rules of each policy."""
     found: dict[str, list[Rich]] = {INPUT: [], PODS: []}
+    parts = {version: in_family(wanted, version) for version in FAMILIES}
     for one in sorted(wanted.admissions, key=lambda one: (one.protocol, one.ports)):
-        found[INPUT] += _admission(one, wanted)
+        found[INPUT] += _admission(one, parts)
     for version, (family, _unused) in FAMILIES.items():
-        part = in_family(wanted, version)
+        part = parts[version]
         found[INPUT] += [
             Rich("accept", family, f"@{set_name(name, version)}", network)
             for network in part.services
@@ -156,14 +159,14 @@ def rules_for(wanted: Ruleset) -> dict[str, list[Rich]]:
     return found
 
 
-def _admission(one: Admission, wanted: Ruleset) -> list[Rich]:
+def _admission(one: Admission, parts: Mapping[int, Ruleset]) -> list[Rich]:
     if EVERYBODY in one.peers and one.protocol not in ICMP_TYPES:
         return [Rich("accept", kind=kind, element=element) for kind, element in _elements(one)]
     rules: list[Rich] = []
     for version, (family, _unused) in FAMILIES.items():
         if one.protocol == {4: "icmpv6", 6: "icmp"}[version]:
             continue
-        part = in_family(wanted, version)
+        part = parts[version]
         sources = [
             "" if name == EVERYBODY else f"@{set_name(name, version)}"
             for name in one.peers

@@ -88,4 +88,4 @@ def remains() -> list[str]:
 
 def remove() -> None:
     """Take the chains away; what others made is not touched."""
-    xtables.remove(live(), LAYOUT)
+    xtables.remove(LAYOUT)

@@ -24,6 +24,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protoc
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import (
     EVERYBODY,
+    LOG_PREFIX,
     NOTHING,
     Admission,
     Ruleset,
@@ -38,7 +39,6 @@ NAME = "nftables"
 FORWARDS = False
 FAMILY = "inet"
 TABLE = "netops_kubernetes"
-LOG_PREFIX = "netops-kubernetes: "
 VERSIONS = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
 # Without these two nothing works; ICMP and DHCP are rules of the plan.
 ALWAYS = ('iifname "lo" accept', "ct state established,related accept")
@@ -175,7 +175,7 @@ SOURCE = r"(?:ip6? saddr @(?P<set>\w+?)_v[46] )?"
 RULE = re.compile(SOURCE + r"(?P<match>.+?) accept")
 SERVICES = re.compile(r"ip6? saddr @\w+_v[46] ip6? daddr @services_v[46] accept")
 BEFORE_DNAT = re.compile(SOURCE + r"meta l4proto \S+ ct status dnat ct original proto-dst [0-9-]+ accept")
-LOGGED = re.compile(r"(?:\w+ dport \S+ )?limit rate 5/second (?:burst 5 packets )?log prefix \"netops-kubernetes: \"")
+LOGGED = re.compile(rf"(?:\w+ dport \S+ )?limit rate 5/second (?:burst 5 packets )?log prefix \"{LOG_PREFIX}\"")
 PASSED = {*ALWAYS, "fib daddr type != local accept"}
 ENDS = {
     "drop": "drop",
@@ -242,7 +242,7 @@ def _input(lines: list[str], found: Ruleset) -> Ruleset:
         elif LOGGED.fullmatch(line):
             log = True
         elif rule and subject:
-            peers.setdefault(subject, set()).add(_set_name(rule["set"]))
+            peers.setdefault(subject, set()).add(rule["set"] or EVERYBODY)
             ids[subject] = comment
         elif not (line in PASSED or SERVICES.fullmatch(line) or BEFORE_DNAT.fullmatch(line)):
             strange.append(line)
@@ -256,10 +256,6 @@ def _input(lines: list[str], found: Ruleset) -> Ruleset:
     )
 
 
-def _set_name(name: str | None) -> str:
-    return name or EVERYBODY
-
-
 def _nodeports(lines: list[str], found: Ruleset) -> Ruleset:
     strange: list[str] = []
     peers: dict[tuple[str, str], set[str]] = {}
@@ -268,7 +264,7 @@ def _nodeports(lines: list[str], found: Ruleset) -> Ruleset:
         drop = _subject(line[:-5]) if line.endswith(" drop") else None
         subject = _subject(rule["match"]) if rule else drop
         if rule and subject:
-            peers.setdefault(subject, set()).add(_set_name(rule["set"]))
+            peers.setdefault(subject, set()).add(rule["set"] or EVERYBODY)
         elif subject:
             peers.setdefault(subject, set())
         elif not (line in PASSED or LOGGED.fullmatch(line) or re.fullmatch(r"ip6? daddr @services_v[46] accept", line)):
@@ -309,9 +305,8 @@ def is_live(wanted: Ruleset, reported: str) -> bool:
     Should this version of nft print what cannot be read here, it is asked how it would print what is wanted, in a
     network namespace that ends at once.
     """
-    if parse(reported) == wanted:
-        return True
-    return bool(reported) and bool(parse(reported).strange) and reported == _printed(wanted)
+    observed = parse(reported)
+    return observed == wanted or (bool(observed.strange) and reported == _printed(wanted))
 
 
 def _printed(wanted: Ruleset) -> str:

@@ -210,4 +210,4 @@ def remove() -> None:
         boot.commit(boot_files(SILENT), live=False)
     for path, text in _marked().items():
         files.replace(path, without_block(text))
-    xtables.remove(xtables.live(), LAYOUT)
+    xtables.remove(LAYOUT)

@@ -25,6 +25,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protoc
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import (
     EVERYBODY,
+    LOG_PREFIX,
     NOTHING,
     Admission,
     Ruleset,
@@ -32,7 +33,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.rulese
     joined,
     normal,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import Table, parse_save
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import (
+    Table,
+    find_chains,
+    parse_save,
+    remove_chains,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require
 
 if TYPE_CHECKING:
@@ -40,7 +46,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = {4: "iptables", 6: "ip6tables"}
 RESTORE = "{}-restore --noflush -w 10"
-LOG = '-m limit --limit 5/sec -j LOG --log-prefix "netops-kubernetes: "'
+LOG = f'-m limit --limit 5/sec -j LOG --log-prefix "{LOG_PREFIX}"'
 REFUSALS = {4: "icmp-admin-prohibited", 6: "icmp6-adm-prohibited"}
 EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 ESTABLISHED = "-m conntrack --ctstate RELATED,ESTABLISHED"
@@ -102,6 +108,11 @@ class Hook:
     target: str
     before: str = ""
     behind: str = ""
+
+    @property
+    def jump(self) -> tuple[str, str, str]:
+        """Table, chain and words of its rule, as :func:`own_hooks` gives those that are there."""
+        return self.table, self.chain, f"-j {self.target}"
 
 
 @dataclass(frozen=True)
@@ -289,7 +300,7 @@ def _family(tables: tuple[Table, ...], layout: Layout, version: int) -> Ruleset:
             if not reader.read(table, chain, Words.of(rule)):
                 reader.strange.append(f"{PROGRAMS[version]} {table}: -A {chain} {rule}")
     found = reader.ruleset()
-    wanted = [(hook.table, hook.chain, f"-j {hook.target}") for hook in hooks_for(found, layout, version)]
+    wanted = [hook.jump for hook in hooks_for(found, layout, version)]
     present = own_hooks(tables, layout.names)
     lost = [f"{PROGRAMS[version]} {hook[0]}: no rule -A {hook[1]} {hook[2]}" for hook in wanted if hook not in present]
     extra = [*present]
@@ -486,9 +497,8 @@ def _jumps(hooks: Sequence[Hook], present: list[tuple[str, str, str]], tables: t
     lines: list[str] = []
     left = [*present]
     for hook in hooks:
-        words = (hook.table, hook.chain, f"-j {hook.target}")
-        if words in left:
-            left.remove(words)
+        if hook.jump in left:
+            left.remove(hook.jump)
         else:
             lines.append(f"-I {hook.chain} {_position(hook, tables)} -j {hook.target}")
     return [*lines, *(f"-D {chain} {words}" for _unused, chain, words in left)]
@@ -531,10 +541,11 @@ def undo(wanted: Ruleset, layout: Layout, reported: str, managed: Sequence[int])
     A jump that is not there cannot be deleted, so a table that never was changed refuses this and stays as it is.
     """
     inputs: list[tuple[str, str]] = []
+    families = split(reported)
     for version in managed:
-        tables = split(reported)[version]
+        tables = families[version]
         new, old = chains_for(wanted, layout, version), own_chains(tables, layout.names)
-        hooks = [(hook.table, hook.chain, f"-j {hook.target}") for hook in hooks_for(wanted, layout, version)]
+        hooks = [hook.jump for hook in hooks_for(wanted, layout, version)]
         present = own_hooks(tables, layout.names)
         for table in ("mangle", "filter"):
             names = [chain for place, chain in {**new, **old} if place == table]
@@ -574,16 +585,6 @@ def remains(reported: str, layout: Layout) -> list[str]:
     return found
 
 
-def remove(reported: str, layout: Layout) -> None:
+def remove(layout: Layout) -> None:
     """Take our chains and the jumps to them away."""
-    for version, tables in split(reported).items():
-        chains, hooks = own_chains(tables, layout.names), own_hooks(tables, layout.names)
-        parts: list[str] = []
-        for table in ("mangle", "filter"):
-            names = [chain for place, chain in chains if place == table]
-            if names:
-                jumps = [f"-D {chain} {words}" for place, chain, words in hooks if place == table]
-                parts += [f"*{table}", *(f":{name} - [0:0]" for name in names), *jumps]
-                parts += [*(f"-X {name}" for name in names), "COMMIT"]
-        if parts:
-            require(RESTORE.format(PROGRAMS[version]).split(), stdin="\n".join([*parts, ""]))
+    remove_chains(find_chains(re.compile(f"{layout.names.own}.*")))
