@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -342,37 +343,85 @@ def reported(network: Network) -> str:
     return "\0".join(network.node.run(f"{program}-save").stdout for program in ("iptables", "ip6tables"))
 
 
-def test_a_new_connection_is_never_lost(firewall: Module, network: Network) -> None:
-    """An admitted port during alternating applies: each connection is made at the first attempt or not at all."""
+# Opens connections one after the other for so many seconds; says how many there were and how many first segments had to
+# be sent again, which is what a lost one costs. A pause each, or the client's own ports run out before the time does.
+KNOCK = (
+    "import socket,time,sys\n"
+    "end=time.time()+float(sys.argv[1]); made=0\n"
+    "while time.time()<end:\n"
+    "    socket.create_connection(('198.18.1.1',10250),20).close(); made+=1; time.sleep(0.001)\n"
+    "names,counts=[line.split() for line in open('/proc/self/net/netstat') if line.startswith('TcpExt:')]\n"
+    "print(made, counts[names.index('TCPSynRetrans')])"
+)
+
+
+@pytest.fixture
+def served(network: Network) -> Iterator[None]:
+    """A server at an admitted port of the node."""
     command = [*network.node.prefix, "python3", "-c", ACCEPT]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
-        try:
-            applies, client = alternate_under_connections(firewall, network)
-        finally:
-            process.terminate()
-    assert applies > 3
-    assert client.returncode == 0, f"a connection was lost within {applies} applies: {client.stderr}"
+        yield
+        process.terminate()
 
 
-def alternate_under_connections(firewall: Module, network: Network) -> tuple[int, subprocess.CompletedProcess[str]]:
-    """How often the rules changed within four seconds of new connections, and how the client fared."""
-    client = "import socket,time,sys\nend=time.time()+float(sys.argv[1])\n"
-    # A pause, or the client's own ports run out before the time does.
-    client += "while time.time()<end: socket.create_connection(('198.18.1.1',10250),0.6).close(); time.sleep(0.001)"
-    alternating = [plan().to_output(), plan({"id": "x", "ports": "9100-9200", "peers": ["all_nodes"]}).to_output()]
-    firewall.succeeds(plan=alternating[1])
+@contextmanager
+def knocking(network: Network, seconds: float) -> Iterator[None]:
+    """Within: a client opens connections; afterwards, none of them was lost."""
     found: list[subprocess.CompletedProcess[str]] = []
-    thread = threading.Thread(target=lambda: found.append(network.friend.run("python3", "-c", client, "4")))
+    thread = threading.Thread(target=lambda: found.append(network.friend.run("python3", "-c", KNOCK, str(seconds))))
     thread.start()
+    yield
+    thread.join()
+    assert found[0].returncode == 0, found[0].stderr
+    made, lost = map(int, found[0].stdout.split())
+    assert made > 100
+    assert lost == 0, f"{lost} of {made} connections were lost"
+
+
+TWO_PLANS = (plan(), plan({"id": "x", "ports": "9100-9200", "peers": ["all_nodes"]}))
+
+
+@pytest.mark.usefixtures("served")
+def test_a_new_connection_is_never_lost(firewall: Module, network: Network) -> None:
+    """An admitted port during alternating applies: each connection is made at the first attempt."""
+    firewall.succeeds(plan=TWO_PLANS[1].to_output())
     until = time.monotonic() + 3.5
     applies = 0
-    while time.monotonic() < until:
-        assert firewall.succeeds(plan=alternating[applies % 2])["changed"] is True
-        applies += 1
-    thread.join()
-    return applies, found[0]
+    with knocking(network, 4):
+        while time.monotonic() < until:
+            assert firewall.succeeds(plan=TWO_PLANS[applies % 2].to_output())["changed"] is True
+            applies += 1
+    assert applies > 3
+
+
+@pytest.mark.usefixtures("served")
+def test_rules_never_miss_their_sets(network: Network) -> None:
+    """As fast as nft is: with rules and sets in one transaction, about one swap in two hundred loses a connection."""
+    wanted = [intended(made, Settings("drop", log=True), forwards=False) for made in TWO_PLANS]
+    until = time.monotonic() + 9.5
+    swaps = 0
+    with knocking(network, 10):
+        while time.monotonic() < until:
+            reported = network.node.run(*nftables.LIST).stdout
+            for text in nftables.transactions(wanted[swaps % 2], reported):
+                done = network.node.run("nft", "--file", "-", stdin=text)
+                assert done.returncode == 0, done.stderr
+            swaps += 1
+    assert swaps > 30
+
+
+def test_an_interrupted_change_is_cleaned_up(nft: Module, network: Network) -> None:
+    """Killed between its two transactions: the rules are the old ones, and sets that no rule uses are there."""
+    old, new = TWO_PLANS
+    nft.succeeds(plan=old.to_output())
+    before = network.node.run(*nftables.LIST).stdout
+    wanted = intended(new, Settings("drop", log=False), forwards=False)
+    network.node.run("nft", "--file", "-", stdin=nftables.transactions(wanted, before)[0])
+    assert network.node.run(*nftables.LIST).stdout != before
+    assert "sets of an interrupted change" in nft.succeeds(plan=old.to_output())["diff"]["before"]
+    assert network.node.run(*nftables.LIST).stdout == before
 
 
 def test_a_rerun_starts_one_program(nft: Module) -> None:

@@ -5,6 +5,10 @@
 
 No forward chain: forwarded traffic, that of pods above all, is never judged here. A drop in any chain is final and an
 accept is not, so other programs' tables keep their say.
+
+A change is two transactions. Kernels (6.18 among them, measured) publish what an interval set holds a moment after the
+rules that look into it, so that a connection which comes in between is dropped as if the set were empty. Sets of a new
+generation, whose names end with the other letter, are therefore there before the transaction that makes rules use them.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ NAME = "nftables"
 FORWARDS = False
 FAMILY = "inet"
 TABLE = "netops_kubernetes"
+GENERATIONS = ("a", "b")
 VERSIONS = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
 # Without these two nothing works; ICMP and DHCP are rules of the plan.
 ALWAYS = ('iifname "lo" accept', "ct state established,related accept")
@@ -58,15 +63,25 @@ def require_usable() -> None:
 # ---- rendering --------------------------------------------------------------------------------------------------
 
 
-def render(wanted: Ruleset) -> str:
-    """The table's definition; the same ruleset always gives the same text."""
-    lines = [f"table {FAMILY} {TABLE} {{"]
-    for name, networks in sorted({**wanted.peers, "services": wanted.services}.items()):
-        lines += [f"  {line}" for line in _sets(name, networks)]
-    lines += _input_chain(wanted) if wanted.admissions else []
-    if wanted.nodeports:
-        lines += _nodeport_chain(wanted)
-    return "\n".join([*lines, "}", ""])
+def render(wanted: Ruleset, generation: str = GENERATIONS[0]) -> str:
+    """The table's definition; the same ruleset and generation always give the same text."""
+    return _table([*_all_sets(wanted, generation), *_chains(wanted, generation)])
+
+
+def _table(lines: Iterable[str]) -> str:
+    return "\n".join([f"table {FAMILY} {TABLE} {{", *lines, "}", ""])
+
+
+def _all_sets(wanted: Ruleset, generation: str) -> list[str]:
+    named = sorted({**wanted.peers, "services": wanted.services}.items())
+    return [f"  {line}" for name, networks in named for line in _sets(name, networks, generation)]
+
+
+def _chains(wanted: Ruleset, generation: str) -> list[str]:
+    lines = _input_chain(wanted) if wanted.admissions else []
+    lines += _nodeport_chain(wanted) if wanted.nodeports else []
+    # Rules name their sets without a generation until here.
+    return [re.sub(r"(@\w+_v[46])\b", rf"\1_{generation}", line) for line in lines]
 
 
 def _input_chain(wanted: Ruleset) -> list[str]:
@@ -97,13 +112,13 @@ def _order(one: Admission) -> tuple[str, str]:
     return one.protocol, one.ports.rjust(11, "0")
 
 
-def _sets(name: str, networks: Iterable[str]) -> list[str]:
+def _sets(name: str, networks: Iterable[str], generation: str) -> list[str]:
     lines: list[str] = []
     for version, _unused, kind in VERSIONS:
         elements = ", ".join(of_version(networks, version))
         if elements:
             body = [f"  type {kind}", "  flags interval", "  auto-merge", f"  elements = {{ {elements} }}"]
-            lines += [f"set {name}_v{version} {{", *body, "}"]
+            lines += [f"set {name}_v{version}_{generation} {{", *body, "}"]
     return lines
 
 
@@ -169,11 +184,32 @@ def transaction(definition: str) -> str:
     return f"table {FAMILY} {TABLE} {{ }}\ndelete table {FAMILY} {TABLE}\n{definition}"
 
 
+def transactions(wanted: Ruleset, reported: str) -> tuple[str, ...]:
+    """What changes a table to another, without a moment in which either's rules miss their sets.
+
+    A table that others wrote into is replaced as a whole.
+    """
+    if parse(reported).strange:
+        return (transaction(render(wanted)),)
+    generation = GENERATIONS[GENERATIONS[0] in _generations(reported)]
+    present = [(kind, name) for kind, name, _unused in _blocks(reported)]
+    gone = [f"delete {kind} {FAMILY} {TABLE} {name}" for kind, name in sorted(present)]
+    sets = _all_sets(wanted, generation)
+    swap = [_table([]) + f"flush table {FAMILY} {TABLE}", *gone, _table(_chains(wanted, generation))]
+    return (*([_table(sets)] if sets else []), "\n".join(swap))
+
+
+def _generations(listing: str) -> set[str]:
+    return {name.rpartition("_")[2] for kind, name, _unused in _blocks(listing) if kind == "set"}
+
+
 # ---- reading back -----------------------------------------------------------------------------------------------
 
-SOURCE = r"(?:ip6? saddr @(?P<set>\w+?)_v[46] )?"
+SET = r"_v[46]_[ab]"
+SOURCE = rf"(?:ip6? saddr @(?P<set>\w+?){SET} )?"
 RULE = re.compile(SOURCE + r"(?P<match>.+?) accept")
-SERVICES = re.compile(r"ip6? saddr @\w+_v[46] ip6? daddr @services_v[46] accept")
+SERVICES = re.compile(rf"ip6? saddr @\w+?{SET} ip6? daddr @services{SET} accept")
+TO_SERVICES = re.compile(rf"ip6? daddr @services{SET} accept")
 BEFORE_DNAT = re.compile(SOURCE + r"meta l4proto \S+ ct status dnat ct original proto-dst [0-9-]+ accept")
 LOGGED = re.compile(rf"(?:\w+ dport \S+ )?limit rate 5/second (?:burst 5 packets )?log prefix \"{LOG_PREFIX}\"")
 PASSED = {*ALWAYS, "fib daddr type != local accept"}
@@ -195,14 +231,16 @@ def parse(listing: str) -> Ruleset:
     sets: dict[str, list[str]] = {}
     found = Ruleset()
     for kind, name, lines in _blocks(listing):
-        if kind == "set":
-            sets.setdefault(name[:-3], []).extend(_elements(lines))
+        if kind == "set" and re.fullmatch(rf"\w+?{SET}", name):
+            sets.setdefault(re.sub(rf"{SET}$", "", name), []).extend(_elements(lines))
         elif name == "input":
             found = _input(lines, found)
         elif name == "nodeports":
             found = _nodeports(lines, found)
         else:
             found = replace(found, strange=(*found.strange, f"{kind} {name}"))
+    if len(_generations(listing)) > 1:
+        found = replace(found, strange=(*found.strange, "sets of an interrupted change"))
     services = tuple(sets.pop("services", ()))
     return normal(replace(found, peers={name: tuple(entries) for name, entries in sets.items()}, services=services))
 
@@ -267,7 +305,7 @@ def _nodeports(lines: list[str], found: Ruleset) -> Ruleset:
             peers.setdefault(subject, set()).add(rule["set"] or EVERYBODY)
         elif subject:
             peers.setdefault(subject, set())
-        elif not (line in PASSED or LOGGED.fullmatch(line) or re.fullmatch(r"ip6? daddr @services_v[46] accept", line)):
+        elif not (line in PASSED or LOGGED.fullmatch(line) or TO_SERVICES.fullmatch(line)):
             strange.append(line)
     return replace(found, nodeports=_admissions(peers), strange=(*found.strange, *strange))
 
@@ -306,27 +344,29 @@ def is_live(wanted: Ruleset, reported: str) -> bool:
     network namespace that ends at once.
     """
     observed = parse(reported)
-    return observed == wanted or (bool(observed.strange) and reported == _printed(wanted))
+    if observed == wanted or not observed.strange:
+        return observed == wanted
+    return any(reported == _printed(wanted, generation) for generation in _generations(reported) or {GENERATIONS[0]})
 
 
-def _printed(wanted: Ruleset) -> str:
+def _printed(wanted: Ruleset, generation: str) -> str:
     script = f"nft --file - && exec {' '.join(LIST)}"
-    done = run(["unshare", "--net", "sh", "-c", script], stdin=render(wanted))
+    done = run(["unshare", "--net", "sh", "-c", script], stdin=render(wanted, generation))
     return done.stdout if done.returncode == 0 else ""
 
 
 def apply(wanted: Ruleset, reported: str) -> None:
-    """Replace the table in one transaction.
+    """Exchange the rules in one transaction, after one that adds the sets they need.
 
-    :raises NodeError: the kernel refuses it; the old table is still there.
+    :raises NodeError: the kernel refuses them; the old rules are still there.
     """
-    del reported  # the transaction is the same whatever is there
-    require(["nft", "--file", "-"], stdin=transaction(render(wanted)))
+    for text in transactions(wanted, reported):
+        require(["nft", "--file", "-"], stdin=text)
 
 
 def undo(wanted: Ruleset, reported: str) -> Undo:
     """How to bring back what the node reports now."""
-    del wanted  # likewise
+    del wanted  # the table is replaced as a whole, whatever is in it then
     return Undo((("nft --file", transaction(reported)),))
 
 
