@@ -329,7 +329,7 @@ def test_what_the_kernel_reports_gives_the_plan_back(kind: str, made: Plan, netw
     if kind == "nftables":
         done = network.node.run("nft", "-f", "-", stdin=nftables.transaction(nftables.render(wanted)))
         assert done.returncode == 0, done.stderr
-        assert nftables.parse(network.node.run(*nftables.LIST).stdout) == wanted
+        assert nftables.parse(network.node.run(*nftables.listing()).stdout) == wanted
         return
     for version, program in ((4, "iptables"), (6, "ip6tables")):
         tables = xtables.split(reported(network))[version]
@@ -404,7 +404,7 @@ def test_rules_never_miss_their_sets(network: Network) -> None:
     swaps = 0
     with knocking(network, 10):
         while time.monotonic() < until:
-            reported = network.node.run(*nftables.LIST).stdout
+            reported = network.node.run(*nftables.listing()).stdout
             for text in nftables.transactions(wanted[swaps % 2], reported):
                 done = network.node.run("nft", "--file", "-", stdin=text)
                 assert done.returncode == 0, done.stderr
@@ -416,12 +416,12 @@ def test_an_interrupted_change_is_cleaned_up(nft: Module, network: Network) -> N
     """Killed between its two transactions: the rules are the old ones, and sets that no rule uses are there."""
     old, new = TWO_PLANS
     nft.succeeds(plan=old.to_output())
-    before = network.node.run(*nftables.LIST).stdout
+    before = network.node.run(*nftables.listing()).stdout
     wanted = intended(new, Settings("drop", log=False), forwards=False)
     network.node.run("nft", "--file", "-", stdin=nftables.transactions(wanted, before)[0])
-    assert network.node.run(*nftables.LIST).stdout != before
+    assert network.node.run(*nftables.listing()).stdout != before
     assert "sets of an interrupted change" in nft.succeeds(plan=old.to_output())["diff"]["before"]
-    assert network.node.run(*nftables.LIST).stdout == before
+    assert network.node.run(*nftables.listing()).stdout == before
 
 
 def test_a_rerun_starts_one_program(nft: Module) -> None:

@@ -29,27 +29,38 @@ if TYPE_CHECKING:
 
 FOLDER = "/run/netops-kubernetes"
 LOCK = f"{FOLDER}/firewall.lock"
+# Seconds for a run, or an undoing, that is about to end.
+PATIENCE = 5
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Keep a second run on this node out for the time of the block.
+    """Keep a second run on this node out for the time of the block, and a timer that is due.
 
     :raises NodeError: one is at it.
     """
     Path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise NodeError(
-            "node firewall", "another run is changing it right now", "one at a time", "Wait for the other play"
-        ) from error
-    try:
+        _lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = _now() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if _now() > deadline:
+                raise NodeError(
+                    "node firewall", "another run is changing it right now", "one at a time", "Wait for the other play"
+                ) from error
+            time.sleep(0.1)
+        else:
+            return
 
 
 def pending() -> list[str]:
@@ -120,15 +131,17 @@ def _script(token: str, commands: list[str]) -> str:
 
 
 def _start_timer(token: str, seconds: int) -> None:
-    path = f"{FOLDER}/{token}.sh"
+    script = f"sh {FOLDER}/{token}.sh"
+    # Not into the middle of an apply that is slower than the timer; but one that hangs is not waited for.
+    undoing = f"test ! -e {FOLDER}/{token}.pending || flock --wait 60 {LOCK} {script} || {script}"
     if systemd.is_running():
         unit = f"netops-kubernetes-undo-{token}"
         timer = (f"--on-active={seconds}", "--timer-property=AccuracySec=100ms")
-        require(["systemd-run", "--quiet", "--collect", f"--unit={unit}", *timer, path])
+        require(["systemd-run", "--quiet", "--collect", f"--unit={unit}", *timer, "sh", "-c", undoing])
         return
     # In a session of its own: the end of the connection does not end it.
     subprocess.Popen(
-        ["sh", "-c", f"sleep {seconds}; exec sh {shlex.quote(path)}"],
+        ["sh", "-c", f"sleep {seconds}; {undoing}"],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

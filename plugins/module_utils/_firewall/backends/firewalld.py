@@ -46,6 +46,8 @@ FORWARDS = True
 # Version 2, and the hierarchy of systemd in version 1.
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 FOLDER = "/etc/firewalld"
+# Not the table of the back-end nftables: moving from one to the other removes one and keeps the other.
+GUARD = f"{nftables.TABLE}_nodeports"
 INPUT, PODS = "netops-in", "netops-pods"
 ZONES = {INPUT: ("ANY", "HOST"), PODS: ("ANY", "ANY")}
 # Before the zones' own rules, whose targets would else be the last word.
@@ -353,7 +355,7 @@ def live() -> str:
     rules = {name: list(map(str, client.getPolicySettings(name).getRichRules())) for name in ZONES if name in there}
     names = [str(name) for name in client.getIPSets() if str(name).startswith("netops-")]
     sets = {name: list(map(str, client.getEntries(name))) for name in names}
-    return json.dumps({"rules": rules, "sets": sets, "table": nftables.live()})
+    return json.dumps({"rules": rules, "sets": sets, "table": nftables.live(GUARD)})
 
 
 def is_live(wanted: Ruleset, reported: str) -> bool:
@@ -391,10 +393,10 @@ def apply(wanted: Ruleset, reported: str) -> None:
 
 def _apply_guard(wanted: Ruleset, listed: str) -> None:
     guard = _guard(wanted)
-    if guard.nodeports and not nftables.is_live(guard, listed):
-        nftables.apply(guard, listed)
+    if guard.nodeports and not nftables.is_live(guard, listed, GUARD):
+        nftables.apply(guard, listed, GUARD)
     if listed and not guard.nodeports:
-        nftables.remove()
+        nftables.remove(GUARD)
 
 
 def _guard(wanted: Ruleset) -> Ruleset:
@@ -455,7 +457,7 @@ def _restore_runtime(observed: Mapping[str, Any]) -> None:
 def undo(wanted: Ruleset, reported: str) -> Undo:
     """How to bring back what is reported: what is permanent, which apply does not touch, and the table before."""
     table = json.loads(reported)["table"]
-    inputs = (("nft --file", nftables.transaction(table)),) if table or wanted.nodeports else ()
+    inputs = (("nft --file", nftables.transaction(table, GUARD)),) if table or wanted.nodeports else ()
     return Undo(inputs, ("firewall-cmd --quiet --reload",))
 
 
@@ -466,7 +468,7 @@ def boot_files(wanted: Ruleset) -> dict[str, str]:
     commands += [f"cp {path.replace('/', '_')} {FOLDER}/{path}" for path in files_for(wanted)]
     guard = _guard(wanted)
     if guard.nodeports:
-        contents["rules.nft"] = nftables.transaction(nftables.render(guard))
+        contents["rules.nft"] = nftables.transaction(nftables.render(guard, table=GUARD), GUARD)
         commands.append("nft --file rules.nft")
     return boot.loading(NAME, contents, commands)
 
@@ -496,7 +498,7 @@ def _own_files() -> list[Path]:
 
 def remains() -> list[str]:
     """What there is of ours in firewalld's files and in the kernel."""
-    return [*map(str, _own_files()), *nftables.remains()]
+    return [*map(str, _own_files()), *nftables.remains(GUARD)]
 
 
 def remove() -> None:
@@ -506,4 +508,4 @@ def remove() -> None:
         files.remove(str(path))
     if own and is_active():
         require(["firewall-cmd", "--reload"])
-    nftables.remove()
+    nftables.remove(GUARD)

@@ -63,13 +63,13 @@ def require_usable() -> None:
 # ---- rendering --------------------------------------------------------------------------------------------------
 
 
-def render(wanted: Ruleset, generation: str = GENERATIONS[0]) -> str:
+def render(wanted: Ruleset, generation: str = GENERATIONS[0], table: str = TABLE) -> str:
     """The table's definition; the same ruleset and generation always give the same text."""
-    return _table([*_all_sets(wanted, generation), *_chains(wanted, generation)])
+    return _defined(table, [*_all_sets(wanted, generation), *_chains(wanted, generation)])
 
 
-def _table(lines: Iterable[str]) -> str:
-    return "\n".join([f"table {FAMILY} {TABLE} {{", *lines, "}", ""])
+def _defined(table: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"table {FAMILY} {table} {{", *lines, "}", ""])
 
 
 def _all_sets(wanted: Ruleset, generation: str) -> list[str]:
@@ -179,24 +179,24 @@ def _nodeport_chain(wanted: Ruleset) -> list[str]:
     return ["  chain nodeports {", *(f"    {line}" for line in lines), "  }"]
 
 
-def transaction(definition: str) -> str:
+def transaction(definition: str, table: str = TABLE) -> str:
     """What replaces the table as a whole, in one transaction, whether it is there or not."""
-    return f"table {FAMILY} {TABLE} {{ }}\ndelete table {FAMILY} {TABLE}\n{definition}"
+    return f"table {FAMILY} {table} {{ }}\ndelete table {FAMILY} {table}\n{definition}"
 
 
-def transactions(wanted: Ruleset, reported: str) -> tuple[str, ...]:
+def transactions(wanted: Ruleset, reported: str, table: str = TABLE) -> tuple[str, ...]:
     """What changes a table to another, without a moment in which either's rules miss their sets.
 
     A table that others wrote into is replaced as a whole.
     """
     if parse(reported).strange:
-        return (transaction(render(wanted)),)
+        return (transaction(render(wanted, table=table), table),)
     generation = GENERATIONS[GENERATIONS[0] in _generations(reported)]
     present = [(kind, name) for kind, name, _unused in _blocks(reported)]
-    gone = [f"delete {kind} {FAMILY} {TABLE} {name}" for kind, name in sorted(present)]
-    sets = _all_sets(wanted, generation)
-    swap = [_table([]) + f"flush table {FAMILY} {TABLE}", *gone, _table(_chains(wanted, generation))]
-    return (*([_table(sets)] if sets else []), "\n".join(swap))
+    gone = [f"delete {kind} {FAMILY} {table} {name}" for kind, name in sorted(present)]
+    sets, chains = _all_sets(wanted, generation), _chains(wanted, generation)
+    swap = [_defined(table, []) + f"flush table {FAMILY} {table}", *gone, _defined(table, chains)]
+    return (*([_defined(table, sets)] if sets else []), "\n".join(swap))
 
 
 def _generations(listing: str) -> set[str]:
@@ -328,16 +328,19 @@ def _subject(match: str) -> tuple[str, str] | None:
 
 # ---- the node ---------------------------------------------------------------------------------------------------
 
-LIST = ("nft", "--stateless", "--numeric-protocol", "list", "table", FAMILY, TABLE)
+
+def listing(table: str = TABLE) -> list[str]:
+    """The command that says what a table holds, in the words that :func:`parse` reads."""
+    return ["nft", "--stateless", "--numeric-protocol", "list", "table", FAMILY, table]
 
 
-def live() -> str:
+def live(table: str = TABLE) -> str:
     """The table as this node has it; empty when it has none."""
-    done = run(LIST)
+    done = run(listing(table))
     return done.stdout if done.returncode == 0 else ""
 
 
-def is_live(wanted: Ruleset, reported: str) -> bool:
+def is_live(wanted: Ruleset, reported: str, table: str = TABLE) -> bool:
     """Whether what the node reports is what is wanted.
 
     Should this version of nft print what cannot be read here, it is asked how it would print what is wanted, in a
@@ -346,21 +349,22 @@ def is_live(wanted: Ruleset, reported: str) -> bool:
     observed = parse(reported)
     if observed == wanted or not observed.strange:
         return observed == wanted
-    return any(reported == _printed(wanted, generation) for generation in _generations(reported) or {GENERATIONS[0]})
+    generations = _generations(reported) or {GENERATIONS[0]}
+    return any(reported == _printed(render(wanted, generation, table), table) for generation in generations)
 
 
-def _printed(wanted: Ruleset, generation: str) -> str:
-    script = f"nft --file - && exec {' '.join(LIST)}"
-    done = run(["unshare", "--net", "sh", "-c", script], stdin=render(wanted, generation))
+def _printed(definition: str, table: str) -> str:
+    script = f"nft --file - && exec {' '.join(listing(table))}"
+    done = run(["unshare", "--net", "sh", "-c", script], stdin=definition)
     return done.stdout if done.returncode == 0 else ""
 
 
-def apply(wanted: Ruleset, reported: str) -> None:
+def apply(wanted: Ruleset, reported: str, table: str = TABLE) -> None:
     """Exchange the rules in one transaction, after one that adds the sets they need.
 
     :raises NodeError: the kernel refuses them; the old rules are still there.
     """
-    for text in transactions(wanted, reported):
+    for text in transactions(wanted, reported, table):
         require(["nft", "--file", "-"], stdin=text)
 
 
@@ -388,12 +392,12 @@ def persist(wanted: Ruleset) -> None:
     boot.commit(boot_files(wanted))
 
 
-def remains() -> list[str]:
+def remains(table: str = TABLE) -> list[str]:
     """What there is of ours in the kernel."""
-    return [f"table {FAMILY} {TABLE}"] if exists("nft") and live() else []
+    return [f"table {FAMILY} {table}"] if exists("nft") and live(table) else []
 
 
-def remove() -> None:
+def remove(table: str = TABLE) -> None:
     """Take the table away; what others made is not touched."""
-    if remains():
-        require(["nft", "delete", "table", FAMILY, TABLE])
+    if remains(table):
+        require(["nft", "delete", "table", FAMILY, table])
