@@ -79,12 +79,18 @@ def networks(name: str, entries: Iterable[str]) -> tuple[str, ...]:
         try:
             parsed.append(ipaddress.ip_network(entry))
         except ValueError as error:
-            raise PlanError(
-                f"peer set {name!r}",
-                f"{entry!r}: {error}",
-                "an address, a network without host bits, or a host or group of the inventory",
-            ) from error
+            raise _no_network(name, entry) from error
     return merged(parsed)
+
+
+def _no_network(name: str, entry: str) -> PlanError:
+    expected = "an address, a network without host bits, or a host or group of the inventory"
+    try:
+        meant = ipaddress.ip_interface(entry)
+    except ValueError:
+        return PlanError(f"peer set {name!r}", f"{entry!r} is none of these", expected)
+    remedy = f"Write {meant.network} for the whole network, or {meant.ip} for the one address"
+    return PlanError(f"peer set {name!r}", f"{entry!r} has host bits set", expected, remedy)
 
 
 def merged(parsed: Iterable[Network]) -> tuple[str, ...]:
