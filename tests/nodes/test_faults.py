@@ -4,29 +4,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.testbed import artefacts
+from tests.nodes.conftest import NODE, new_bed
 from tests.testbed.bed import Bed, BedError
-from tests.testbed.build import Store
-from tests.testbed.settings import Node, cache_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NODE = Node(1)
-
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:
-    store = Store(cache_root())
-    missing = store.missing([artefacts.disk, artefacts.kernel])
-    assert not missing, f"{missing[0].name} is not built; `make testbed` builds it"
-    bed = Bed(store, f"faults-{os.getpid()}")
+    bed = new_bed("faults")
     try:
         bed.create(1)
         bed.boot_all()

@@ -19,26 +19,34 @@ START = (
 )
 
 
-DYING = """
-import atexit, os, runpy, signal, sys
+# Watches what leaves a trace: a file opened for writing, renamed, removed, a folder, a link, a program started. Right
+# before the act of a given number the process dies, or stands still so that something else can happen to its machine.
+WATCH = """
+import atexit, os, signal
+ACTS = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmod', 'subprocess.Popen'}
+def watch(step, death):
+    done = 0
+    def act(event, arguments):
+        nonlocal done
+        writes = event == 'open' and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        named = isinstance(arguments[0], str) and not arguments[0].startswith('/dev/') if writes else False
+        if event in ACTS or named:
+            done += 1
+            if done == step:
+                if death == 'SIGKILL':
+                    os.kill(os.getpid(), signal.SIGKILL)
+                print('stands still', flush=True)
+                signal.pause()
+    if step == 0:
+        atexit.register(lambda: print('acts', done))
+    sys.addaudithook(act)
+"""
+DYING = f"""
+import runpy, sys
 from ansible.module_utils import basic
 basic._ANSIBLE_ARGS = sys.stdin.buffer.read(); basic._ANSIBLE_PROFILE = 'legacy'
-step, death, done = int(sys.argv[2]), sys.argv[3], 0
-ACTS = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmod', 'subprocess.Popen'}
-def act(event, arguments):
-    global done
-    writes = event == 'open' and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-    named = isinstance(arguments[0], str) and not arguments[0].startswith('/dev/') if writes else False
-    if event in ACTS or named:
-        done += 1
-        if done == step:
-            if death == 'SIGKILL':
-                os.kill(os.getpid(), signal.SIGKILL)
-            with open('/proc/sysrq-trigger', 'w') as trigger:
-                trigger.write(death)
-if step == 0:
-    atexit.register(lambda: print('acts', done))
-sys.addaudithook(act)
+{WATCH}
+watch(int(sys.argv[2]), 'SIGKILL')
 runpy.run_module(sys.argv[1], run_name='__main__', alter_sys=True)
 """
 
@@ -54,18 +62,13 @@ class Module:
     options: dict[str, Any] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
     python: str = sys.executable
-    # What ends it: a signal to itself, or a command that takes the whole machine along.
-    death: str = "SIGKILL"
 
     def command(self) -> list[str]:
         return [*self.prefix, self.python, "-c", START, f"{PACKAGE}.{self.name}"]
 
     def command_that_dies(self, step: int) -> list[str]:
-        """The same, killed right before its ``step``-th act on the system; 0 kills it never and prints their number.
-
-        An act is what leaves a trace: a file opened for writing, renamed, removed, a folder, a link, a program started.
-        """
-        return [*self.prefix, self.python, "-B", "-c", DYING, f"{PACKAGE}.{self.name}", str(step), self.death]
+        """The same, killed right before its ``step``-th act on the system; 0 kills it never and prints their number."""
+        return [*self.prefix, self.python, "-B", "-c", DYING, f"{PACKAGE}.{self.name}", str(step)]
 
     def arguments(self, *, check: bool = False, diff: bool = False, **options: Any) -> str:
         internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}

@@ -20,7 +20,11 @@ def inventory(bed: Bed) -> dict[str, object]:
 
     An empty inventory when the bed is down.
     """
-    hosts = {node.name: variables_of(bed, node) for node in bed.nodes}
+    return by_group({node.name: variables_of(bed, node) for node in bed.nodes})
+
+
+def by_group(hosts: dict[str, dict[str, object]]) -> dict[str, object]:
+    """An inventory of these hosts and their variables; the first carries the control plane."""
     names = list(hosts)
     groups = {"kube_control_plane": names[:1], "etcd": names[:1], "kube_node": names}
     return {"_meta": {"hostvars": hosts}, **{group: {"hosts": members} for group, members in groups.items()}}
@@ -45,7 +49,11 @@ def variables_of(bed: Bed, node: Node) -> dict[str, object]:
 
 def write_inventory(bed: Bed) -> Path:
     """Write the inventory as an executable that prints it: the form that holds variables by host."""
-    file = bed.folder / "inventory"
-    file.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(inventory(bed), indent=2)}\nEND\n")
+    return write(bed.folder / "inventory", inventory(bed))
+
+
+def write(file: Path, wanted: dict[str, object]) -> Path:
+    """Write an inventory as such an executable."""
+    file.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(wanted, indent=2)}\nEND\n")
     file.chmod(0o755)
     return file

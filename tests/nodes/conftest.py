@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bare virtual machines, each with one firewall back-end."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.testbed import artefacts
+from tests.testbed.bed import Bed
+from tests.testbed.build import Store
+from tests.testbed.settings import Node, cache_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NODE = Node(1)
+# What makes a node one of this back-end.
+PREPARE = {
+    "nftables": "true",
+    # As the package iptables-services does it; its unit itself is not there.
+    "iptables": "ln -s /dev/null /etc/systemd/system/multi-user.target.wants/iptables.service",
+    "ufw": "ufw allow 22/tcp >/dev/null && ufw --force enable >/dev/null && systemctl enable --now ufw",
+    "firewalld": "systemctl enable --quiet --now firewalld",
+}
+
+
+def new_bed(name: str) -> Bed:
+    """A test bed of this process, not made yet."""
+    store = Store(cache_root())
+    missing = store.missing([artefacts.disk, artefacts.kernel])
+    assert not missing, f"{missing[0].name} is not built; `make testbed` builds it"
+    return Bed(store, f"{name}-{os.getpid()}")
+
+
+@pytest.fixture(params=sorted(PREPARE))
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def bare() -> Iterator[Bed]:
+    """One node without a cluster."""
+    bed = new_bed("firewall")
+    try:
+        bed.create(1)
+        bed.boot_all()
+        yield bed
+    finally:
+        bed.down()
+
+
+@pytest.fixture
+def prepared(bare: Bed, backend: str) -> Bed:
+    """One node with the back-end on it."""
+    bare.must(NODE, PREPARE[backend])
+    return bare
