@@ -81,7 +81,7 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	pytest -q -n 2 tests/nodes
-	molecule test --scenario-name default
+	tests/gates/scenarios
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass

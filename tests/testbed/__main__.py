@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests.testbed", description=__doc__)
-    parser.add_argument("--bed", default="default", metavar="NAME", help="which of several beds (default: %(default)s)")
+    parser.add_argument(
+        "--bed",
+        default=os.environ.get("NETOPS_TESTBED_NAME", "default"),
+        metavar="NAME",
+        help="which of several beds (default: $NETOPS_TESTBED_NAME, or default)",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     build = commands.add_parser("build", help="build what is missing, without starting anything")
