@@ -212,7 +212,7 @@ def test_killed_it_leaves_its_ports_and_one_file(node: Module, friend: Module, t
 
 
 def tunnel(network: Network, kind: str) -> int:
-    """A device of the kernel on the node; its port. Geneve and WireGuard, which few kernels have, are tried on nodes."""
+    """A device of the kernel on the node; its port. Kinds that not every kernel has are tried on nodes."""
     devices = {
         "vxlan": (8472, ("id", "1", "dstport", "8472", "local", V4, "dev", "eth0")),
         "vxlan6": (8472, ("id", "1", "dstport", "8472", "local", V6, "dev", "eth0")),

@@ -1,15 +1,18 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections of every kind, opened anew all the time until somebody says that it is enough; none may fail.
+"""New connections of every kind from a pod, 20 a second each, until somebody says that it is enough; none may fail.
 
-``python3 -m tests.nodes.traffic KUBECONFIG FOLDER``: the file ``FOLDER/flows`` appears when all kinds work, and from
-then on every failure counts; ``FOLDER/enough`` ends it.
+``python3 -m tests.nodes.traffic FOLDER``: the file ``FOLDER/flows`` appears when all kinds work, and from then on every
+failure counts; ``FOLDER/enough`` ends it. The test bed is the one that ``NETOPS_TESTBED_NAME`` names.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,46 +20,86 @@ from typing import TYPE_CHECKING
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all, wait_gone, wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from tests.testbed.bed import Bed
+from tests.testbed.build import Store
+from tests.testbed.settings import Node, cache_root
 
 if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 PATIENCE = 180.0
-NAMES = ("kubernetes.default.svc.cluster.local",)
+SOURCE, OTHER = Node(2), Node(1)
+DNS = "10.96.0.10:53"
+IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"
 
 
-def flow(client: KubeClient, folder: Path) -> tuple[int, list[str]]:
-    """How many connections there were, and what those that failed said."""
-    planned = session.planned(client, NAMES)
+def targets(client: KubeClient) -> dict[str, str]:
+    """What a pod of the source node connects to, by the kind of the connection."""
+    pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
+    service = client.get(session.SERVICE)
+    assert service
+    [port] = service["spec"]["ports"]
+    return {
+        "pod": f"{address_on(pods, OTHER)}:{checks.HTTP_PORT}",
+        "Service": f"{service['spec']['clusterIP']}:{port['port']}",
+        "NodePort": f"{OTHER.address}:{port['nodePort']}",
+        "DNS": DNS,
+    }
+
+
+def address_on(pods: list[checks.Pod], node: Node) -> str:
+    return next(pod.address for pod in pods if pod.node_name == node.name)
+
+
+def namespace_of(bed: Bed, address: str) -> str:
+    """The network namespace of the source node's pod with this address."""
+    look = f"for name in $(ls /run/netns); do ip -n $name address | grep -q 'inet {address}/' && echo $name; done; true"
+    return bed.must(SOURCE, look).split()[0]
+
+
+def watch(bed: Bed, namespace: str, target: str, seconds: int) -> Counter[str]:
+    """How many connections ended how."""
+    said = bed.must(SOURCE, f"ip netns exec {namespace} client watch {target} 50ms {seconds}s", timeout=seconds + 60.0)
+    return Counter(json.loads(said))
+
+
+def flow(bed: Bed, namespace: str, kind: str, target: str, folder: Path) -> tuple[str, Counter[str]]:
+    """Connect until it is enough."""
+    total: Counter[str] = Counter()
+    while not (folder / "enough").exists():
+        total += watch(bed, namespace, target, 3)
+    return kind, total
+
+
+def prove(bed: Bed, client: KubeClient, folder: Path) -> int:
+    """Open connections until it is enough; 0 when none failed."""
+    wanted = targets(client)
+    pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
+    namespace = namespace_of(bed, address_on(pods, SOURCE))
     deadline = time.monotonic() + PATIENCE
-    made, failed = 0, list[str]()
-    with ThreadPoolExecutor(4) as pool:
-        while any(not one.passed for one in pool.map(lambda check: session.dial(client, check), planned)):
-            if time.monotonic() > deadline:
-                return 0, ["not all kinds of connections work"]
-        (folder / "flows").touch()
-        while not (folder / "enough").exists():
-            for verdict in pool.map(lambda check: session.dial(client, check), planned):
-                made += 1
-                if not verdict.passed:
-                    check = verdict.check
-                    failed.append(f"{check.what} from {check.source.node_name} to {check.target}: {verdict.seen}")
-    return made, failed
+    while any(set(watch(bed, namespace, target, 1)) != {"open"} for target in wanted.values()):
+        if time.monotonic() > deadline:
+            print("not all kinds of connections work")
+            return 1
+    (folder / "flows").touch()
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        flows = [pool.submit(flow, bed, namespace, kind, target, folder) for kind, target in wanted.items()]
+        ended = dict(one.result() for one in flows)
+    print(*(f"{kind}: {dict(counts)}" for kind, counts in ended.items()), sep="; ")
+    return int(any(set(counts) != {"open"} for counts in ended.values()))
 
 
 def main() -> int:
-    kubeconfig, folder = sys.argv[1], Path(sys.argv[2])
-    client = connect({"kubeconfig": kubeconfig})
-    wanted = checks.objects("registry.k8s.io/e2e-test-images/agnhost:2.63.0")
+    bed = Bed(Store(cache_root()), os.environ.get("NETOPS_TESTBED_NAME", "default"))
+    client = connect({"kubeconfig": str(bed.folder / "kubeconfig")})
+    wanted = checks.objects(IMAGE)
     wait_gone(client, session.PLACE, time.monotonic() + PATIENCE)
     apply_all(client, wanted, force=True, check=False)
     try:
         wait_ready(client, wanted, PATIENCE)
-        made, failed = flow(client, folder)
+        return prove(bed, client, Path(sys.argv[1]))
     finally:
         client.delete(session.PLACE, propagation="Background")
-    print(f"{made} connections, {len(failed)} failed", *failed[:10], sep="\n")
-    return 1 if failed or made < 20 else 0
 
 
 if __name__ == "__main__":
