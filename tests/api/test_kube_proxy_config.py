@@ -10,7 +10,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import edit, fields_of
+import yaml
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.yamltext import at
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import edit, refusals
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import given
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
     BACKUP,
     CONFIG_MAP,
@@ -70,7 +73,7 @@ def test_state_matrix(kube_proxy: Module, client: KubeClient) -> None:
     assert first["restarted"] is True
     assert any("KEP-5495" in str(warning) for warning in first["warnings"])
     text, notes, template = live(client)
-    assert '# the site\'s own note\nipvs:\n  excludeCIDRs:\n  - "192.0.2.0/24"\n  scheduler: lc\n' in text
+    assert '# the site\'s own note\nipvs:\n  excludeCIDRs: ["192.0.2.0/24"]\n  scheduler: lc\n' in text
     assert text.endswith("mode: ipvs\nnodePortAddresses: null")
     assert PENDING not in notes
     assert notes[BACKUP] == CONFIGURATION
@@ -85,7 +88,7 @@ def test_killed_before_the_restart_the_next_run_completes_it(kube_proxy: Module,
     """Killed at many moments; whenever the configuration is new and the pods are not, the next run restarts them."""
     half_way = 0
     for number, moment in enumerate((0.3, 0.35, 0.4, 0.45, 0.5)):
-        options: dict[str, Any] = {"ipvs": {"tcp_timeout": f"{number + 1}s"}}
+        options: dict[str, Any] = {"mode": "ipvs", "ipvs": {"tcp_timeout": f"{number + 1}s"}}
         process = subprocess.Popen(kube_proxy.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert process.stdin
         process.stdin.write(kube_proxy.arguments(**options).encode())
@@ -113,8 +116,12 @@ def test_killed_before_the_restart_the_next_run_completes_it(kube_proxy: Module,
         ({"mode": "userspace"}, "value of mode must be one of"),
         ({"ipvs": {"scheduler": "random"}}, "value of scheduler must be one of"),
         ({"ipvs": {"tcp_timeout": "5 minutes"}}, "ipvs.tcp_timeout '5 minutes': it is no duration"),
-        ({"ipvs": {"exclude_cidrs": ["192.0.2.1/24"]}}, "has host bits set"),
-        ({"node_port_addresses": ["all"]}, "node_port_addresses 'all'"),
+        ({"ipvs": {"exclude_cidrs": ["192.0.2.1"]}}, "'192.0.2.1' is no network"),
+        ({"node_port_addresses": ["all"]}, "'all' is a keyword since Kubernetes 1.37, and this is 1.36"),
+        ({"mode": "ipvs", "ipvs": {"min_sync_period": "1h"}}, "ipvs.minSyncPeriod: 3600 s is longer than"),
+        ({"detect_local_mode": "Bridge"}, "value of detect_local_mode must be one of"),
+        ({"iptables": {"masquerade_bit": "many"}}, "masquerade_bit"),
+        ({"path": "/etc/hosts"}, "missing parameter(s) required by 'path': version"),
     ],
 )
 def test_bad_input_is_named(kube_proxy: Module, client: KubeClient, options: dict[str, Any], message: str) -> None:
@@ -122,9 +129,121 @@ def test_bad_input_is_named(kube_proxy: Module, client: KubeClient, options: dic
     assert live(client)[0] == CONFIGURATION
 
 
+def test_editors_at_the_same_time_lose_nothing(kube_proxy: Module, client: KubeClient) -> None:
+    """Four modules and an editor of another field at once, three times."""
+    for turn in range(3):
+        seconds = f"{turn + 1}s"
+        options: tuple[dict[str, Any], ...] = (
+            {"ipvs": {"tcp_timeout": seconds}},
+            {"ipvs": {"udp_timeout": seconds}},
+            {"conntrack": {"udp_timeout": seconds}},
+            {"nftables": {"sync_period": f"{turn + 30}s"}},
+        )
+        runs = [
+            subprocess.Popen(kube_proxy.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for _one in options
+        ]
+        for run, one in zip(runs, options, strict=True):
+            assert run.stdin
+            run.stdin.write(kube_proxy.arguments(**one).encode())
+            run.stdin.close()
+        for number in range(20):
+            client.patch(CONFIG_MAP, {"data": {"kubeconfig.conf": f"{turn}.{number}"}})
+        for run in runs:
+            assert run.wait() == 0
+        config_map = client.get(CONFIG_MAP)
+        assert config_map
+        assert config_map["data"]["kubeconfig.conf"] == f"{turn}.19"
+        text = config_map["data"]["config.conf"]
+        words = (f"tcpTimeout: {seconds}", f"udpTimeout: {seconds}", f"syncPeriod: {turn + 30}s")
+        assert all(word in text for word in words)
+        assert text.count(f"udpTimeout: {seconds}") == 2
+
+
+def test_a_file_on_the_node(tmp_path: Path) -> None:
+    file = tmp_path / "config.conf"
+    file.write_text(CONFIGURATION)
+    file.chmod(0o640)
+    module = Module("kube_proxy_config", {"path": str(file), "version": "v1.36.3"})
+    first = state_matrix(module, mode="nftables")
+    assert (first["restarted"], first["mode"]) == (True, "nftables")
+    assert file.read_text() == CONFIGURATION.replace("mode: iptables", "mode: nftables")
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert module.succeeds(conntrack={"min": 0}, state="absent", check=True)["changed"] is True
+    assert module.succeeds(state="absent")["changed"] is True
+    assert [one.name for one in tmp_path.iterdir()] == ["config.conf"]
+    assert file.read_text() == CONFIGURATION
+    assert module.succeeds(state="absent")["changed"] is False
+    file.unlink()
+    assert "there is no such file on this host" in module.fails(mode="ipvs")
+    assert "version 'new': it is no version of Kubernetes" in module.fails(mode="ipvs", version="new")
+
+
 def test_a_cluster_without_kube_proxy_is_named(kube_proxy: Module, client: KubeClient) -> None:
     client.delete(CONFIG_MAP, propagation="Background")
     assert "ConfigMap 'kube-system/kube-proxy': it is not there" in kube_proxy.fails(mode="ipvs")
+
+
+# Configurations by the lines that they add to CONFIGURATION, good and bad.
+JUDGED = [
+    "mode: ipvs\nipvs: {scheduler: mh, strictARP: true, syncPeriod: 1m30s, tcpTimeout: 0s, udpTimeout: 5m}",
+    "mode: ipvs\nipvs: {tcpTimeout: -1s}",
+    "mode: ipvs\nipvs: {tcpTimeout: 5}",
+    "mode: ipvs\nipvs: {excludeCIDRs: [192.0.2.1/24]}",
+    "mode: ipvs\nipvs: {excludeCIDRs: [192.0.2.1]}",
+    "mode: ipvs\nipvs: {excludeCIDRs: [192.0.2.0/x]}",
+    "mode: ipvs\nipvs: {syncPeriod: 1s, minSyncPeriod: 2s}",
+    "mode: ipvs\nipvs: {syncPeriod: 0s}",
+    "mode: ipvs\nipvs: {syncPeriod: -5s}",
+    "mode: ipvs\nipvs: {strictARP: 1}",
+    "mode: iptables\nipvs: {tcpTimeout: -1s}",
+    "mode: iptables\nipvs: {tcpTimeout: soon}",
+    "mode: iptables\niptables: {minSyncPeriod: 40s}",
+    "mode: iptables\niptables: {syncPeriod: 1.5h, minSyncPeriod: 100ms}",
+    "iptables: {masqueradeBit: 31}",
+    "iptables: {masqueradeBit: 32}",
+    "iptables: {masqueradeBit: 1.5}",
+    "mode: nftables\nnftables: {masqueradeBit: 32}",
+    "mode: iptables\nnftables: {masqueradeBit: 32}",
+    "mode: nftables\nnftables: {syncPeriod: 500ms}",
+    "mode: userspace",
+    "conntrack: {maxPerCore: -1}",
+    "conntrack: {maxPerCore: 0, min: 0, tcpBeLiberal: true, udpTimeout: 1s, udpStreamTimeout: 1s}",
+    "conntrack: {udpTimeout: -1s}",
+    "conntrack: {tcpEstablishedTimeout: 1h, tcpCloseWaitTimeout: -1h}",
+    "nodePortAddresses: [primary]",
+    "nodePortAddresses: [primary, 192.0.2.0/24]",
+    "nodePortAddresses: [all]",
+    "nodePortAddresses: [192.0.2.0/24, '2001:db8::/32']",
+    "clusterCIDR: 10.0.0.0/8,2001:db8::/32",
+    "clusterCIDR: 10.0.0.0/8,172.16.0.0/12",
+    "clusterCIDR: 10.0.0.0",
+    "detectLocalMode: NodeCIDR\nclusterCIDR: nonsense",
+    "detectLocalMode: BridgeInterface",
+    "detectLocalMode: BridgeInterface\ndetectLocal: {bridgeInterface: cni0}",
+    "detectLocalMode: InterfaceNamePrefix\ndetectLocal: {interfaceNamePrefix: ''}",
+    "detectLocalMode: Other",
+    "metricsBindAddress: 127.0.0.1:10249",
+    "metricsBindAddress: 127.0.0.1",
+    "metricsBindAddress: '::1'",
+    "metricsBindAddress: '[::1]:10249'",
+    "metricsBindAddress: '[::1]'",
+    "metricsBindAddress: localhost:10249",
+    "metricsBindAddress: ':10249'",
+    "healthzBindAddress: 0.0.0.0:0",
+    "healthzBindAddress: 0.0.0.0:65536",
+    "healthzBindAddress: 0.0.0.0:http",
+    "featureGates: {KubeProxyIPVS: true}",
+]
+
+
+@pytest.mark.parametrize("lines", JUDGED)
+def test_the_real_kube_proxy_judges_as_we_do(programs: Path, tmp_path: Path, lines: str) -> None:
+    source = tmp_path / "config.conf"
+    content = {"kind": "KubeProxyConfiguration", **yaml.safe_load(lines)}
+    source.write_text(yaml.safe_dump({"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", **content}))
+    command = [str(programs / "kube-proxy"), f"--config={source}", f"--write-config-to={tmp_path / 'written.yaml'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 0) is (not refusals(content, 36)), (done.stderr, refusals(content, 36))
 
 
 @pytest.mark.parametrize(
@@ -132,16 +251,19 @@ def test_a_cluster_without_kube_proxy_is_named(kube_proxy: Module, client: KubeC
     [
         {"mode": "ipvs", "ipvs": {"scheduler": "mh", "strict_arp": True, "sync_period": "1m30s"}},
         {"mode": "nftables", "node_port_addresses": ["192.0.2.0/24", "2001:db8::/32"]},
-        {"ipvs": {"exclude_cidrs": [], "tcp_timeout": "0s", "udp_timeout": "5m", "tcp_fin_timeout": "100ms"}},
-        {"metrics_bind_address": "127.0.0.1:10249"},
+        {"mode": "ipvs", "ipvs": {"exclude_cidrs": [], "tcp_timeout": "0s", "udp_timeout": "5m0s"}},
+        {"metrics_bind_address": "127.0.0.1:10249", "cluster_cidrs": ["10.0.0.0/8", "2001:db8::/32"]},
+        {"mode": "nftables", "nftables": {"masquerade_all": True, "masquerade_bit": 3, "min_sync_period": "2s"}},
+        {"iptables": {"localhost_node_ports": False, "masquerade_bit": 5}, "conntrack": {"max_per_core": 0, "min": 7}},
+        {"detect_local_mode": "BridgeInterface", "detect_local": {"bridge_interface": "cni0"}},
     ],
 )
-def test_the_real_kube_proxy_reads_it(programs: Path, tmp_path: Path, params: dict[str, Any]) -> None:
+def test_the_real_kube_proxy_reads_what_was_written(programs: Path, tmp_path: Path, params: dict[str, Any]) -> None:
     source, written = tmp_path / "config.conf", tmp_path / "written.yaml"
-    source.write_text(edit(CONFIGURATION, fields_of(params)))
+    source.write_text(edit(CONFIGURATION, given(params), 36))
     command = [str(programs / "kube-proxy"), f"--config={source}", f"--write-config-to={written}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    text = written.read_text()
-    for value in (params.get("mode"), (params.get("ipvs") or {}).get("scheduler"), params.get("metrics_bind_address")):
-        assert value is None or value in text
+    content = yaml.safe_load(written.read_text())
+    for place, value in given(params).items():
+        assert at(content, place) == value

@@ -32,13 +32,13 @@ def free_port() -> int:
 
 
 class ApiRing:
-    """kube-apiserver, etcd and the controllers that delete things, in a folder.
+    """kube-apiserver, etcd, the scheduler and a few controllers, in a folder.
 
     RBAC is on; the kubeconfig's user is an administrator.
 
     :param programs: the folder that holds ``etcd`` and ``kube-apiserver``.
     :param folder: an empty folder for keys, logs and the database.
-    :param kwok_nodes: how many nodes kwok plays; with any, every controller and the scheduler run too, and pods on
+    :param kwok_nodes: how many nodes kwok plays; with any, every controller runs too, and pods on
         such a node become ready without running.
     """
 
@@ -99,8 +99,9 @@ class ApiRing:
             "--disable-admission-plugins=ServiceAccount",
         )
         self._wait(port)
-        # Deletion in the foreground and the end of a namespace are these controllers' work.
-        controllers = "*" if self.kwok_nodes else "garbage-collector-controller,namespace-controller"
+        # Deletion in the foreground, the end of a namespace and the pods of a DaemonSet are these controllers' work.
+        few = "garbage-collector-controller,namespace-controller,daemonset-controller"
+        controllers = "*" if self.kwok_nodes else few
         self._run(
             "kube-controller-manager",
             f"--kubeconfig={self.kubeconfig}",
@@ -108,20 +109,25 @@ class ApiRing:
             "--leader-elect=false",
             f"--secure-port={free_port()}",
             f"--cert-dir={self.folder / 'certificates'}",
+            # A thousand pods at 20 requests a second would keep tests waiting.
+            "--kube-api-qps=500",
+            "--kube-api-burst=500",
         )
-        if self.kwok_nodes:
-            self._start_kwok()
-        return self.kubeconfig
-
-    def _start_kwok(self) -> None:
-        """The scheduler, kwok, and its nodes (kwok.sigs.k8s.io: nodes with its annotation are its own)."""
         self._run(
             "kube-scheduler",
             f"--kubeconfig={self.kubeconfig}",
             "--leader-elect=false",
             f"--secure-port={free_port()}",
             f"--cert-dir={self.folder / 'certificates'}",
+            "--kube-api-qps=500",
+            "--kube-api-burst=500",
         )
+        if self.kwok_nodes:
+            self._start_kwok()
+        return self.kubeconfig
+
+    def _start_kwok(self) -> None:
+        """kwok, and its nodes (kwok.sigs.k8s.io: nodes with its annotation are its own)."""
         self._run(
             "kwok",
             f"--kubeconfig={self.kubeconfig}",

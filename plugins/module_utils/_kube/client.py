@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 PAGE = 500
 ATTEMPTS = 6
+# Every API server serves these, so none is asked: resource, and whether its objects live in namespaces.
+BUILT_IN = {
+    ("v1", "ConfigMap"): ("configmaps", True),
+    ("v1", "Namespace"): ("namespaces", False),
+    ("v1", "Node"): ("nodes", False),
+    ("v1", "Pod"): ("pods", True),
+    ("v1", "Service"): ("services", True),
+    ("apps/v1", "DaemonSet"): ("daemonsets", True),
+    ("discovery.k8s.io/v1", "EndpointSlice"): ("endpointslices", True),
+}
 CONTENT_TYPES = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
@@ -165,10 +175,17 @@ class KubeClient:
 
         :raises UnknownKindError: the server does not serve the kind.
         """
-        root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+        root = _root(api_version)
+        plural, namespaced = self._kind(api_version, kind)
+        scope = f"/namespaces/{namespace or 'default'}" if namespaced and (namespace or name) else ""
+        return f"{root}{scope}/{plural}" + (f"/{name}" if name else "")
+
+    def _kind(self, api_version: str, kind: str) -> tuple[str, bool]:
+        if (api_version, kind) in BUILT_IN:
+            return BUILT_IN[api_version, kind]
         if api_version not in self._kinds:
             try:
-                listed = self.raw("GET", root)
+                listed = self.raw("GET", _root(api_version))
             except KubeError as error:
                 if error.status != 404:
                     raise
@@ -184,17 +201,14 @@ class KubeClient:
                 "this API server does not serve it",
                 remedy="Install its CustomResourceDefinition, or correct apiVersion",
             )
-        plural, namespaced = self._kinds[api_version][kind]
-        scope = f"/namespaces/{namespace or 'default'}" if namespaced and (namespace or name) else ""
-        return f"{root}{scope}/{plural}" + (f"/{name}" if name else "")
+        return self._kinds[api_version][kind]
 
     def is_namespaced(self, api_version: str, kind: str) -> bool:
         """Whether objects of a kind live in namespaces; no, when the server does not serve it (yet)."""
         try:
-            self.path(api_version, kind)
+            return self._kind(api_version, kind)[1]
         except UnknownKindError:
             return False
-        return self._kinds[api_version][kind][1]
 
     def _path_of(self, ref: ObjectRef) -> str:
         return self.path(ref.api_version, ref.kind, ref.namespace, ref.name)
@@ -211,10 +225,14 @@ class KubeClient:
             raise
         return answer
 
-    def list(self, api_version: str, kind: str, namespace: str = "", label_selector: str = "") -> Iterator[Object]:
+    def list(
+        self, api_version: str, kind: str, namespace: str = "", label_selector: str = "", field_selector: str = ""
+    ) -> Iterator[Object]:
         """The objects of a kind, page by page; of all namespaces unless one is named."""
         path = self.path(api_version, kind, namespace)
-        query = {"limit": str(PAGE), **({"labelSelector": label_selector} if label_selector else {})}
+        query = {"limit": str(PAGE)}
+        query.update({"labelSelector": label_selector} if label_selector else {})
+        query.update({"fieldSelector": field_selector} if field_selector else {})
         while True:
             page = self.raw("GET", path, query=query)
             for item in page["items"]:
@@ -291,6 +309,10 @@ class KubeClient:
                 return False
             raise
         return True
+
+
+def _root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def _with_status(error: KubeError, status: int) -> KubeError:

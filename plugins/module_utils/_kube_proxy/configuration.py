@@ -1,200 +1,205 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""kube-proxy's configuration as text: only the wanted fields change.
+"""kube-proxy's configuration as text: only the wanted fields change, and what kube-proxy would refuse is refused first.
 
-Fields are those of ``kubeproxy.config.k8s.io/v1alpha1`` (k8s.io/kube-proxy/config/v1alpha1/types.go).
+Validation follows pkg/proxy/apis/config/validation/validation.go of Kubernetes 1.36 and 1.37, defaults
+pkg/proxy/apis/config/v1alpha1/defaults.go.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import re
+import json
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube import yamltext
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import values
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import (
+    IPVS_GATE,
+    IPVS_GONE,
+    IPVS_HAS_GATE,
+    default_mode,
+    ipvs_gate,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import FIELDS, Field, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-MODES = ("iptables", "ipvs", "nftables")
-# pkg/proxy/ipvs and the kernel's net/netfilter/ipvs.
-SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "sed", "nq", "mh")
-# Go's time.ParseDuration, without signs.
-DURATION = re.compile(r"(?:0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+)")
-Value = Any
+SUBJECT = "config.conf"
+GATE = ("featureGates", IPVS_GATE)
+# Seconds; a period of 0 means the default.
+SYNC_PERIOD = 30.0
+MIN_SYNC_PERIOD = {"iptables": 1.0, "nftables": 1.0, "ipvs": 0.0}
+# What kube-proxy's decoder wants of a field, whether its mode is in use or not.
+DECODERS = {"bool": values.truth, "int": values.number(-values.INT32)}
 
 
 class ConfigurationError(NetopsError):
     """A configuration that kube-proxy would refuse, or that this editor cannot read."""
 
 
-def fields_of(params: Mapping[str, Any]) -> dict[tuple[str, ...], Value]:
-    """A module's parameters as values by place in the configuration; what is not given is not there.
+def require_sound(wanted: Mapping[Place, Any], minor: int) -> None:
+    """Require that each value is one that kube-proxy takes.
 
-    :raises ConfigurationError: a value that kube-proxy would refuse.
+    :raises ConfigurationError: some are not; every one of them is named.
     """
-    fields: dict[tuple[str, ...], Value] = {}
-    if params.get("mode") is not None:
-        fields[("mode",)] = params["mode"]
-    if params.get("node_port_addresses") is not None:
-        fields[("nodePortAddresses",)] = [_cidr("node_port_addresses", one) for one in params["node_port_addresses"]]
-    if params.get("metrics_bind_address") is not None:
-        fields[("metricsBindAddress",)] = params["metrics_bind_address"]
-    ipvs = params.get("ipvs") or {}
-    for option, field in (("scheduler", "scheduler"), ("strict_arp", "strictARP")):
-        if ipvs.get(option) is not None:
-            fields[("ipvs", field)] = ipvs[option]
-    if ipvs.get("exclude_cidrs") is not None:
-        fields[("ipvs", "excludeCIDRs")] = [_cidr("ipvs.exclude_cidrs", one) for one in ipvs["exclude_cidrs"]]
-    for option, field in (
-        ("sync_period", "syncPeriod"),
-        ("min_sync_period", "minSyncPeriod"),
-        ("tcp_timeout", "tcpTimeout"),
-        ("tcp_fin_timeout", "tcpFinTimeout"),
-        ("udp_timeout", "udpTimeout"),
-    ):
-        if ipvs.get(option) is not None:
-            fields[("ipvs", field)] = _duration(f"ipvs.{option}", ipvs[option])
-    return fields
-
-
-def _duration(name: str, value: str) -> str:
-    if not DURATION.fullmatch(value):
-        raise ConfigurationError(f"{name} {value!r}", "it is no duration", "one such as 30s, 1m30s or 0")
-    return value
-
-
-def _cidr(name: str, value: str) -> str:
-    try:
-        network = ipaddress.ip_network(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} {value!r}", str(error), "a network such as 192.0.2.0/24") from error
-    return str(network)
+    wrong = [
+        f"{'.'.join(field.options)} {wanted[field.place]!r}: {said}"
+        for field in FIELDS
+        if field.place in wanted
+        for said in [field.judge(wanted[field.place], minor)]
+        if said
+    ]
+    if wrong:
+        raise ConfigurationError("kube-proxy's settings", "; ".join(wrong), remedy="Correct them")
 
 
 def read(text: str) -> dict[str, Any]:
     """The configuration's content.
 
     :raises ConfigurationError: it is no KubeProxyConfiguration.
+    :raises YamlTextError: it is no YAML.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigurationError("config.conf", f"its YAML does not parse: {error}") from error
+    content = yamltext.read(text, SUBJECT)
     if not isinstance(content, dict) or content.get("kind") != "KubeProxyConfiguration":
         kind = content.get("kind") if isinstance(content, dict) else type(content).__name__
-        raise ConfigurationError("config.conf", f"its kind is {kind}", "KubeProxyConfiguration")
+        raise ConfigurationError(SUBJECT, f"its kind is {kind}", "KubeProxyConfiguration")
     return content
 
 
-def edit(text: str, fields: Mapping[tuple[str, ...], Value]) -> str:
-    """The text with the given fields; every other line stays as it is.
+def mode_of(content: Mapping[str, Any], minor: int) -> str:
+    """The mode in which kube-proxy will serve."""
+    return str(content.get("mode") or default_mode(minor))
 
-    :raises ConfigurationError: the text is not laid out so that a field can be found line by line.
+
+def edit(text: str, wanted: Mapping[Place, Any], minor: int) -> str:
+    """The text with the wanted values; every other character stays as it is.
+
+    Mode ipvs gets its feature gate where it needs one; where ipvs is not in use, the gate goes: a later kube-proxy
+    refuses gates that it no longer knows.
+
+    :param minor: the minor version of the kube-proxy that will read it.
+    :raises ConfigurationError: kube-proxy would not start with the result.
+    :raises YamlTextError: the text's layout hides a field.
     """
-    wanted = read(text)
-    for place, value in fields.items():
-        if _at(wanted, place) == value:
-            continue
-        text = _set_line(text, place, value)
-        _put(wanted, place, value)
-    if read(text) != wanted:
+    read(text)
+    edited = text
+    for place, value in wanted.items():
+        edited = yamltext.put(edited, place, value, SUBJECT)
+    edited = _with_gate(edited, minor)
+    problems = refusals(read(edited), minor) if edited != text else []
+    if problems:
         raise ConfigurationError(
-            "config.conf",
-            "its layout hides fields from a line by line edit",
-            "one field a line in block style",
-            "Write it out with kubectl and run again",
+            SUBJECT,
+            f"kube-proxy 1.{minor} would not start with it: {'; '.join(problems)}",
+            remedy="Correct these fields, or leave the mode that needs them",
         )
-    return text
+    return edited
 
 
-def _at(content: Mapping[str, Any], place: tuple[str, ...]) -> Value:
-    value: Any = content
-    for key in place:
-        value = value.get(key) if isinstance(value, dict) else None
+def _with_gate(text: str, minor: int) -> str:
+    content = read(text)
+    gate, seen = ipvs_gate(minor), yamltext.at(content, GATE)
+    if mode_of(content, minor) != "ipvs":
+        return yamltext.drop(text, GATE, SUBJECT) if seen is True and gate else text
+    if minor >= IPVS_HAS_GATE and seen is False:
+        gate = True
+    return text if gate is None else yamltext.put(text, GATE, gate, SUBJECT)
+
+
+# ---- what kube-proxy says of it -----------------------------------------------------------------------------------
+
+
+def refusals(content: Mapping[str, Any], minor: int) -> list[str]:
+    """Why this kube-proxy would not start with a configuration; empty when it would."""
+    mode = mode_of(content, minor)
+    found = [
+        f"{'.'.join(field.place)} {value!r}: {said}"
+        for field in FIELDS
+        for value in [yamltext.at(content, field.place)]
+        for said in [_judge(field, value, mode, content, minor)]
+        if said
+    ]
+    return found + list(_period_refusals(content, mode)) + list(_gate_refusals(content, mode, minor))
+
+
+def _judge(field: Field, value: Any, mode: str, content: Mapping[str, Any], minor: int) -> str:
+    if _applies(field.place, mode, str(content.get("detectLocalMode") or "")):
+        is_empty = value is None or (value == "" and field.judge is not values.text)
+        needed = field.place[0] == "detectLocal"
+        return "" if is_empty and not needed else field.judge(value, minor)
+    if value is None:
+        return ""
+    if field.judge in (values.span, values.duration):
+        return values.duration(value, minor)
+    return DECODERS[field.type](value, minor) if field.type in DECODERS else ""
+
+
+def _applies(place: Place, mode: str, local_mode: str) -> bool:
+    """Whether kube-proxy looks at a field: some are another mode's, or another way's to tell local traffic."""
+    if place[0] in {"ipvs", "nftables"}:
+        return place[0] == mode
+    if place[0] == "detectLocal":
+        return place[1].lower() == local_mode.lower()
+    if place[0] == "clusterCIDR":
+        return local_mode in {"", "ClusterCIDR"}
+    return True
+
+
+def _period_refusals(content: Mapping[str, Any], mode: str) -> Iterator[str]:
+    section = content.get(mode) or {}
+    longest, shortest = values.seconds(section.get("syncPeriod")), values.seconds(section.get("minSyncPeriod"))
+    if longest is None or shortest is None:
+        return
+    longest, shortest = longest or SYNC_PERIOD, shortest or MIN_SYNC_PERIOD.get(mode, 0.0)
+    if longest < 0:
+        yield f"{mode}.syncPeriod {section['syncPeriod']!r}: it is negative"
+    if shortest < 0:
+        yield f"{mode}.minSyncPeriod {section['minSyncPeriod']!r}: it is negative"
+    elif shortest > longest > 0:
+        yield f"{mode}.minSyncPeriod: {shortest:g} s is longer than {mode}.syncPeriod, {longest:g} s"
+
+
+def _gate_refusals(content: Mapping[str, Any], mode: str, minor: int) -> Iterator[str]:
+    gate = yamltext.at(content, GATE)
+    if gate is not None and minor < IPVS_HAS_GATE:
+        yield f"featureGates.{IPVS_GATE}: this gate is known since Kubernetes 1.{IPVS_HAS_GATE}"
+    if mode == "ipvs" and minor >= IPVS_GONE:
+        yield f"mode ipvs: upstream's plan removes it in 1.{IPVS_GONE} (KEP-5495); nftables is its successor"
+
+
+# ---- when a restart is needed -------------------------------------------------------------------------------------
+
+
+def effective(content: Mapping[str, Any], minor: int) -> dict[str, Any]:
+    """What of a configuration the running kube-proxy would take from it: sections of modes not in use say nothing."""
+    mode = mode_of(content, minor)
+    kept = {key: one for key, one in content.items() if key not in {"ipvs", "nftables"} or key == mode}
+    section = dict(kept.get("iptables") or {})
+    if mode != "iptables":
+        # mode ipvs uses the section's masquerading, and nothing else does.
+        section = {key: one for key, one in section.items() if mode == "ipvs" and key.startswith("masquerade")}
+    slim = _slim({**kept, "iptables": section, "mode": mode})
+    return slim if isinstance(slim, dict) else {}
+
+
+def _slim(value: Any) -> Any:
+    """Without what says nothing: null, empty text, empty collections and false read as absent."""
+    if isinstance(value, dict):
+        inner = {key: _slim(one) for key, one in value.items()}
+        return {key: one for key, one in inner.items() if one not in (None, "", [], {}) or _says_something(key, one)}
     return value
 
 
-def _put(content: dict[str, Any], place: tuple[str, ...], value: Value) -> None:
-    for key in place[:-1]:
-        if not isinstance(content.get(key), dict):
-            content[key] = {}
-        content = content[key]
-    content[place[-1]] = value
+def _says_something(key: str, value: Any) -> bool:
+    # The one field whose default is true (SetDefaults_KubeProxyConfiguration); gates may be off.
+    return value is False and (key == "localhostNodePorts" or key[:1].isupper())
 
 
-def _written(key: str, value: Value, indent: str) -> list[str]:
-    if isinstance(value, list):
-        if not value:
-            return [f"{indent}{key}: []"]
-        return [f"{indent}{key}:", *(f"{indent}- {_scalar(one)}" for one in value)]
-    return [f"{indent}{key}: {_scalar(value)}"]
-
-
-def _scalar(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    word = str(value)
-    return word if re.fullmatch(r"[A-Za-z][A-Za-z0-9.]*|[0-9]+[a-z][a-z0-9]*", word) else f'"{word}"'
-
-
-def _set_line(text: str, place: tuple[str, ...], value: Value) -> str:
-    lines = text.split("\n")
-    start, end, indent = 0, len(lines), ""
-    for key in place[:-1]:
-        at = _find(lines, key, indent, start, end)
-        if at is None:
-            lines[_end(lines) : _end(lines)] = [f"{indent}{key}:"]
-            at, end = _find(lines, key, indent, start, len(lines)) or 0, len(lines)
-        lines[at] = f"{indent}{key}:"
-        start, end, indent = at + 1, _block_end(lines, at, indent), f"{indent}  "
-    at = _find(lines, place[-1], indent, start, end)
-    new = _written(place[-1], value, indent)
-    if at is None:
-        position = start if len(place) > 1 else _end(lines)
-        lines[position:position] = new
-    else:
-        lines[at : _block_end(lines, at, indent)] = new
-    return "\n".join(lines)
-
-
-def _end(lines: list[str]) -> int:
-    """Where a line can be appended: before the empty end."""
-    return len(lines) - 1 if lines and not lines[-1].strip() else len(lines)
-
-
-def _find(lines: list[str], key: str, indent: str, start: int, end: int) -> int | None:
-    pattern = re.compile(rf"{indent}{re.escape(key)}:(\s|$)")
-    return next((number for number in range(start, end) if pattern.match(lines[number])), None)
-
-
-def _block_end(lines: list[str], at: int, indent: str) -> int:
-    """Behind the last line that belongs to the field at ``at``: deeper lines, and items of a list beside it."""
-    number = at + 1
-    while number < len(lines):
-        line = lines[number]
-        deeper = line.startswith((f"{indent} ", f"{indent}- "))
-        if not line.strip() or not deeper:
-            break
-        number += 1
-    return number
-
-
-def digest(text: str) -> str:
-    """What tells one configuration from another in a pod's annotation."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def ipvs_notice(server_version: str) -> str:
-    """What to say about mode ipvs on this version of Kubernetes (KEP-5495)."""
-    minor = int(re.sub(r"\D.*", "", server_version.lstrip("v").split(".")[1]) or 0)
-    if minor < 35:
-        return ""
-    return (
-        f"kube-proxy's mode ipvs is deprecated since Kubernetes 1.35 (KEP-5495); this cluster runs {server_version}. "
-        "Mode nftables is its successor."
-    )
+def digest(text: str, minor: int) -> str:
+    """What tells one effective configuration from another, in a pod's annotation."""
+    said = json.dumps(effective(read(text), minor), sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -3,33 +3,52 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """A new configuration on the cluster: written over the version that was read, then every kube-proxy restarted.
 
-What a run that was killed left undone stands in the ConfigMap itself, written together with the configuration: the
-next run finds the mark and completes the restart.
+One ConfigMap serves all nodes. So that one node after the other takes it, the DaemonSet's update strategy is OnDelete
+for the time of the roll-out: a node's kube-proxy is new when its pod is deleted.
+
+What a run that was killed left undone stands in the cluster itself. The ConfigMap bears, written together with the new
+configuration, that a restart is pending and what was there before; the DaemonSet bears its own strategy, written
+together with OnDelete; each pod bears the digest of the configuration that it was started with. The next run reads
+these and goes on.
 """
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import distribution
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
     ConfigurationError,
     digest,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import minor_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import Place
 
 CONFIG_MAP = ObjectRef("v1", "ConfigMap", "kube-proxy", "kube-system")
 DAEMON_SET = ObjectRef("apps/v1", "DaemonSet", "kube-proxy", "kube-system")
 KEY = "config.conf"
+# On the ConfigMap: the configuration before the first edit, and before the roll-out that is under way.
 BACKUP = "netops.kubernetes/config-backup"
+PREVIOUS = "netops.kubernetes/config-previous"
 PENDING = "netops.kubernetes/restart-pending"
+# On the DaemonSet while nodes are held back: its own strategy, and the digest that its pods bore.
+HELD = "netops.kubernetes/held-strategy"
 DIGEST = "netops.kubernetes/config-digest"
-Edit = Callable[[str], str]
+POLL_SECONDS = 0.5
+Edit = Callable[[str, int], str]
 
 
 @dataclass(frozen=True)
@@ -38,83 +57,333 @@ class Outcome:
 
     :param before: the configuration as it was.
     :param after: as it is now.
-    :param restarted: whether kube-proxy was restarted for it.
+    :param restarted: whether kube-proxy was, or must still be, restarted for it.
+    :param version: of the kube-proxy that reads it.
+    :param pending_nodes: where kube-proxy runs with another configuration still, by name.
     """
 
     before: str
     after: str
     restarted: bool
+    version: str
+    pending_nodes: tuple[str, ...] = ()
 
 
-def configure(client: KubeClient, edit: Edit, *, check: bool, wait_timeout: float) -> Outcome:
+class Cluster:
+    """kube-proxy's DaemonSet, read once and only when it is needed."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self.client = client
+        self._daemon_set: Optional[Object] = None
+
+    @property
+    def daemon_set(self) -> Object:
+        """The DaemonSet as it was read.
+
+        :raises ConfigurationError: it is not there.
+        """
+        if self._daemon_set is None:
+            self._daemon_set = self.client.get(DAEMON_SET)
+        if self._daemon_set is None:
+            raise ConfigurationError(str(DAEMON_SET), "it is not there", "kubeadm's DaemonSet of kube-proxy")
+        return self._daemon_set
+
+    def patch(self, body: Mapping[str, Any]) -> None:
+        self._daemon_set = self.client.patch(DAEMON_SET, body)
+
+    @property
+    def version(self) -> str:
+        """kube-proxy's version by its image's tag; the API server's where the tag is none."""
+        for container in self.daemon_set["spec"]["template"]["spec"]["containers"]:
+            found = re.search(r":(v1\.\d+\.\d+[^@]*)", container["image"])
+            if container["name"] == "kube-proxy" and found:
+                return found[1]
+        return self.client.server_version
+
+    @property
+    def mark(self) -> Optional[str]:
+        """The digest that a new pod gets."""
+        return _digest_of(self.daemon_set["spec"]["template"])
+
+    @property
+    def held(self) -> Optional[dict[str, Any]]:
+        """The DaemonSet's own strategy and digest while nodes are held back."""
+        note = (self.daemon_set["metadata"].get("annotations") or {}).get(HELD)
+        return json.loads(note) if note else None
+
+    def pods(self, *nodes: str) -> Iterator[Object]:
+        """kube-proxy's pods; of some nodes when they are named, for which the others' are not read."""
+        labels = self.daemon_set["spec"]["selector"]["matchLabels"]
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        for field in [f"spec.nodeName={node}" for node in nodes] or [""]:
+            yield from self.client.list("v1", "Pod", DAEMON_SET.namespace, selector, field)
+
+    def pending_nodes(self, mark: Optional[str], *nodes: str) -> tuple[str, ...]:
+        """The nodes, of those named or of all, whose kube-proxy was started with another digest."""
+        old = [pod["spec"].get("nodeName") for pod in self.pods(*nodes) if not _bears(pod, mark)]
+        return tuple(sorted({node for node in old if node}))
+
+
+def _digest_of(obj: Mapping[str, Any]) -> Optional[str]:
+    found = ((obj.get("metadata") or {}).get("annotations") or {}).get(DIGEST)
+    return None if found is None else str(found)
+
+
+def _bears(pod: Mapping[str, Any], mark: Optional[str]) -> bool:
+    return _digest_of(pod) == mark and not pod["metadata"].get("deletionTimestamp")
+
+
+# ---- writing a configuration --------------------------------------------------------------------------------------
+
+
+def configure(
+    client: KubeClient, edit: Edit, wanted: Mapping[Place, Any], *, held: bool, check: bool, wait_timeout: float
+) -> Outcome:
     """Edit the configuration and let every kube-proxy take it.
 
+    :param edit: the configuration and kube-proxy's minor version in, the new configuration out.
+    :param wanted: what the edit writes; for the message where kube-proxy runs in another way.
+    :param held: restart none; :func:`restart` does that, node by node.
     :param wait_timeout: seconds to wait for the restart; 0 does not wait.
     :raises ConfigurationError: this cluster has no kube-proxy of kubeadm's kind.
     """
-    before, after, pending = _write(client, edit, restore=False, check=check)
-    return _restart(client, before, after, pending, check=check, wait_timeout=wait_timeout, mark=digest(after))
+    cluster = Cluster(client)
+    before, after, pending = _write(cluster, lambda text, _notes: edit(text, minor_of(cluster.version)), wanted, check)
+    return _take(cluster, (before, after, pending), held=held, check=check, wait_timeout=wait_timeout)
 
 
-def restore(client: KubeClient, *, check: bool, wait_timeout: float) -> Outcome:
+def restore(client: KubeClient, *, held: bool, check: bool, wait_timeout: float) -> Outcome:
     """Give back the configuration from before the first edit, and the DaemonSet's own pod template."""
-    before, after, pending = _write(client, lambda text: text, restore=True, check=check)
-    return _restart(client, before, after, pending, check=check, wait_timeout=wait_timeout, mark=None)
+    cluster = Cluster(client)
+    written = _write(cluster, lambda text, notes: notes.pop(BACKUP, text), {}, check, is_restoring=True)
+    return _take(cluster, written, held=held, check=check, wait_timeout=wait_timeout, is_restoring=True)
 
 
-def _write(client: KubeClient, edit: Edit, *, restore: bool, check: bool) -> tuple[str, str, bool]:
+def _write(
+    cluster: Cluster,
+    change: Callable[[str, dict[str, Any]], str],
+    wanted: Mapping[Place, Any],
+    check: bool,
+    *,
+    is_restoring: bool = False,
+) -> tuple[str, str, bool]:
     """Configuration before and after, and whether a restart is pending."""
 
-    def change(live: Object | None) -> tuple[tuple[str, str, bool], bool]:
+    def carry_out(live: Object | None) -> tuple[tuple[str, str, bool], bool]:
         if live is None or KEY not in (live.get("data") or {}):
-            raise ConfigurationError(
-                str(CONFIG_MAP),
-                "it is not there" if live is None else f"it has no key {KEY}",
-                "kubeadm's ConfigMap of kube-proxy",
-                "This cluster runs kube-proxy in another way, or not at all; see docs/kube_proxy.md",
+            raise distribution.explain(
+                cluster.client, wanted, "it is not there" if live is None else f"it has no key {KEY}"
             )
         notes = live["metadata"].setdefault("annotations", {})
         before = str(live["data"][KEY])
-        after = notes.pop(BACKUP, before) if restore else edit(before)
-        if after == before and not (restore and notes.get(PENDING)):
+        had_backup = BACKUP in notes
+        after = change(before, notes)
+        if after == before and not (is_restoring and had_backup):
             return (before, after, PENDING in notes), False
-        _note(notes, before, after, restore=restore)
+        minor = minor_of(cluster.version)
+        if not is_restoring:
+            notes.setdefault(BACKUP, before)
+        if digest(after, minor) != digest(before, minor):
+            notes.setdefault(PREVIOUS, before)
+            notes[PENDING] = digest(after, minor)
         live["data"][KEY] = after
-        return (before, after, True), True
+        return (before, after, PENDING in notes), True
 
-    return update(client, CONFIG_MAP, change, check=check)
-
-
-def _note(notes: dict[str, Any], before: str, after: str, *, restore: bool) -> None:
-    if not restore:
-        notes.setdefault(BACKUP, before)
-    notes[PENDING] = digest(after)
+    return update(cluster.client, CONFIG_MAP, carry_out, check=check)
 
 
-def _restart(
-    client: KubeClient,
-    before: str,
-    after: str,
-    pending: bool,
+def _take(
+    cluster: Cluster,
+    written: tuple[str, str, bool],
     *,
+    held: bool,
     check: bool,
     wait_timeout: float,
-    mark: str | None,
+    is_restoring: bool = False,
 ) -> Outcome:
-    if not pending or check:
-        return Outcome(before, after, pending)
-    live = client.get(DAEMON_SET)
-    if live is None:
-        raise ConfigurationError(str(DAEMON_SET), "it is not there", "kubeadm's DaemonSet of kube-proxy")
-    notes = (live["spec"]["template"]["metadata"].get("annotations") or {}).get(DIGEST)
-    if notes != mark:
-        client.patch(DAEMON_SET, {"spec": {"template": {"metadata": {"annotations": {DIGEST: mark}}}}})
+    before, after, pending = written
+    if not pending:
+        return Outcome(before, after, restarted=False, version=cluster.version)
+    version = cluster.version
+    mark = None if is_restoring else digest(after, minor_of(version))
+    outcome = Outcome(before, after, restarted=True, version=version)
+    if check:
+        return Outcome(before, after, True, version, cluster.pending_nodes(mark) if held else ())
+    if held:
+        hold(cluster, mark)
+        return Outcome(before, after, True, version, cluster.pending_nodes(mark))
+    strategy = cluster.held
+    if cluster.mark != mark or strategy:
+        cluster.patch(_template(mark, strategy and strategy["strategy"]))
     if wait_timeout:
-        wait_ready(client, [_reference(DAEMON_SET)], wait_timeout)
-    client.patch(CONFIG_MAP, {"metadata": {"annotations": {PENDING: None}}})
-    return Outcome(before, after, True)
+        wait_ready(cluster.client, [_reference(DAEMON_SET)], wait_timeout)
+    _clear(cluster.client)
+    return outcome
+
+
+def _template(mark: Optional[str], strategy: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
+    """A patch that gives new pods a digest, and the DaemonSet its own strategy back."""
+    body: dict[str, Any] = {"spec": {"template": {"metadata": {"annotations": {DIGEST: mark}}}}}
+    if strategy:
+        body["spec"]["updateStrategy"] = strategy
+        body["metadata"] = {"annotations": {HELD: None}}
+    return body
+
+
+def _clear(client: KubeClient) -> None:
+    client.patch(CONFIG_MAP, {"metadata": {"annotations": {PENDING: None, PREVIOUS: None}}})
 
 
 def _reference(ref: ObjectRef) -> Object:
     metadata = {"name": ref.name, "namespace": ref.namespace}
     return {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata}
+
+
+# ---- one node after the other -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one step of a roll-out did, or would.
+
+    :param restarted: nodes on which kube-proxy was restarted.
+    :param pending_nodes: after a revert, nodes whose kube-proxy runs with another configuration than the one written.
+    :param changes: what changed, a line each.
+    """
+
+    restarted: tuple[str, ...]
+    pending_nodes: tuple[str, ...]
+    changes: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.changes)
+
+
+def proceed(client: KubeClient, state: str, nodes: Sequence[str], *, check: bool, timeout: float) -> Progress:
+    """Take one step of a roll-out.
+
+    :param state: ``restarted``, ``finished`` or ``reverted``.
+    :param nodes: where to restart kube-proxy.
+    :raises ConfigurationError: a node does not get a ready kube-proxy, or the step is not the next one.
+    """
+    cluster = Cluster(client)
+    if state == "finished":
+        return Progress((), (), tuple(finish(cluster, check=check)))
+    changes = revert(cluster, check=check) if state == "reverted" else []
+    _require_known(client, nodes)
+    # In check mode nothing was reverted, so the pods are compared with what the revert would leave.
+    mark = cluster.held["digest"] if state == "reverted" and cluster.held else cluster.mark
+    # After a revert all nodes count; else those of this step alone, or a step would cost as much as the whole.
+    pending = cluster.pending_nodes(mark, *(nodes if state == "restarted" else ()))
+    restarted = tuple(node for node in pending if node in set(nodes))
+    if not check:
+        restart(cluster, nodes, timeout)
+        pending = tuple(node for node in pending if node not in set(restarted))
+    return Progress(restarted, pending, (*changes, *(f"kube-proxy on node {node} restarted" for node in restarted)))
+
+
+def hold(cluster: Cluster, mark: Optional[str]) -> None:
+    """Let new pods take the configuration, and no pod become new by itself."""
+    if cluster.held is not None and cluster.mark == mark:
+        return
+    own = cluster.held or {"strategy": cluster.daemon_set["spec"]["updateStrategy"], "digest": cluster.mark}
+    body = _template(mark)
+    body["spec"]["updateStrategy"] = {"type": "OnDelete", "rollingUpdate": None}
+    body["metadata"] = {"annotations": {HELD: json.dumps(own)}}
+    cluster.patch(body)
+
+
+def restart(cluster: Cluster, nodes: Sequence[str], timeout: float) -> None:
+    """Restart kube-proxy on nodes where it has another configuration, gracefully; wait until it is ready on all.
+
+    :raises ConfigurationError: a node's new kube-proxy does not become ready in time.
+    """
+    for node in nodes:
+        _delete_old(cluster, node)
+    deadline = time.monotonic() + timeout
+    waiting = dict.fromkeys(nodes, "no new pod yet")
+    while True:
+        waiting = {node: lack for node in waiting for lack in [_lack(cluster, node)] if lack}
+        if not waiting:
+            return
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                f"kube-proxy on node {', '.join(map(repr, waiting))}",
+                f"after {timeout:.0f} s: {'; '.join(sorted(set(waiting.values())))}",
+                "a ready pod with the new configuration",
+                f"Read its log: kubectl -n {DAEMON_SET.namespace} logs -l k8s-app=kube-proxy",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _require_known(client: KubeClient, nodes: Sequence[str]) -> None:
+    for node in nodes:
+        if client.get(ObjectRef("v1", "Node", node)) is None:
+            raise ConfigurationError(f"node {node!r}", "this cluster has none of that name", "the name of a node")
+
+
+def _delete_old(cluster: Cluster, node: str) -> None:
+    for pod in cluster.pods(node):
+        if not _bears(pod, cluster.mark) and not pod["metadata"].get("deletionTimestamp"):
+            ref = ObjectRef("v1", "Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
+            cluster.client.delete(ref, propagation="Background")
+
+
+def _lack(cluster: Cluster, node: str) -> str:
+    """What a node's kube-proxy still lacks; empty when it is new and ready."""
+    pods = list(cluster.pods(node))
+    if any(not _bears(pod, cluster.mark) for pod in pods):
+        return "the old pod is still there"
+    reasons = [not_ready(pod) for pod in pods]
+    return "it has no pod" if not reasons else next((reason for reason in reasons if reason), "")
+
+
+def finish(cluster: Cluster, *, check: bool) -> list[str]:
+    """End the roll-out: the DaemonSet gets its strategy back, and nothing restarts for that.
+
+    :returns: what changes; nothing when no roll-out is under way.
+    :raises ConfigurationError: some nodes have not been restarted yet.
+    """
+    own = cluster.held
+    notes = (cluster.client.get(CONFIG_MAP) or {}).get("metadata", {}).get("annotations") or {}
+    if own is None and PENDING not in notes:
+        return []
+    left = cluster.pending_nodes(cluster.mark)
+    if left:
+        raise ConfigurationError(
+            "roll-out of kube-proxy",
+            f"{len(left)} nodes still run the configuration from before: {', '.join(left[:10])}",
+            "every kube-proxy restarted",
+            "Restart them first (state restarted), or give the old configuration back (state reverted)",
+        )
+    if not check:
+        if own is not None:
+            # Together: a run that died between them would leave OnDelete without a note.
+            cluster.patch({"metadata": {"annotations": {HELD: None}}, "spec": {"updateStrategy": own["strategy"]}})
+        _clear(cluster.client)
+    return [f"{DAEMON_SET} update strategy {(own or {}).get('strategy', {}).get('type', 'kept')}, roll-out ended"]
+
+
+def revert(cluster: Cluster, *, check: bool) -> list[str]:
+    """Give back the configuration from before the roll-out that is under way; restarts nothing.
+
+    :returns: what changes.
+    :raises ConfigurationError: none is under way.
+    """
+    own = cluster.held
+
+    def give_back(live: Object | None) -> tuple[bool, bool]:
+        notes = (live or {}).get("metadata", {}).get("annotations") or {}
+        if live is None or own is None or PREVIOUS not in notes:
+            raise ConfigurationError(
+                "roll-out of kube-proxy", "none is under way", "nodes that are held back", "There is nothing to revert"
+            )
+        is_change = live["data"][KEY] != notes[PREVIOUS]
+        live["data"][KEY] = notes[PREVIOUS]
+        return is_change, is_change
+
+    is_change = update(cluster.client, CONFIG_MAP, give_back, check=check)
+    if own is not None and not check and cluster.mark != own["digest"]:
+        cluster.patch(_template(own["digest"]))
+    return [f"{CONFIG_MAP} as it was before the roll-out"] if is_change else []

@@ -1,16 +1,10 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a kube-proxy mode leaves behind, and configuration edits."""
+"""What a kube-proxy mode leaves behind."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
-    ConfigurationError,
-    edit,
-    fields_of,
-    ipvs_notice,
-)
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
     is_kube_set,
     parse_ip_vs,
@@ -86,39 +80,3 @@ def test_the_kernels_table_of_services() -> None:
         "-t 10.96.0.1:443",
         "-u [2001:0db8:0000:0000:0000:0000:0000:000a]:53",
     ]
-
-
-@pytest.mark.parametrize(("version", "said"), [("v1.34.9", False), ("v1.35.0", True), ("v1.36.3-k3s1", True)])
-def test_ipvs_is_called_deprecated_where_it_is(version: str, said: bool) -> None:
-    assert bool(ipvs_notice(version)) is said
-
-
-KIND = "kind: KubeProxyConfiguration\n"
-
-
-@pytest.mark.parametrize(
-    ("before", "params", "after"),
-    [
-        (f"{KIND}mode: iptables\n", {"mode": "iptables"}, f"{KIND}mode: iptables\n"),
-        (f"{KIND}mode: iptables # why\n", {"mode": "ipvs"}, f"{KIND}mode: ipvs\n"),
-        (KIND, {"mode": "ipvs"}, f"{KIND}mode: ipvs\n"),
-        (KIND, {"ipvs": {"scheduler": "lc"}}, f"{KIND}ipvs:\n  scheduler: lc\n"),
-        (
-            f"ipvs:\n  excludeCIDRs:\n  - 192.0.2.0/24\n  - 198.51.100.0/24\n  scheduler: rr\n{KIND}",
-            {"ipvs": {"exclude_cidrs": []}},
-            f"ipvs:\n  excludeCIDRs: []\n  scheduler: rr\n{KIND}",
-        ),
-        (f"unknown: [1, 2]\n{KIND}", {"mode": "nftables"}, f"unknown: [1, 2]\n{KIND}mode: nftables\n"),
-    ],
-)
-def test_only_the_wanted_field_changes(before: str, params: dict[str, object], after: str) -> None:
-    assert edit(before, fields_of(params)) == after
-    assert edit(after, fields_of(params)) == after
-
-
-@pytest.mark.parametrize(
-    "text", ["kind: Other\n", "a: [\n", "- 1\n", f"{KIND}ipvs: {{scheduler: rr, strictARP: true}}\n"]
-)
-def test_what_cannot_be_edited_line_by_line_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"config\.conf"):
-        edit(text, fields_of({"ipvs": {"scheduler": "lc"}}))
