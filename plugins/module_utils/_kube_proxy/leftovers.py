@@ -10,7 +10,6 @@ chains, KUBE-FIREWALL, KUBE-IPTABLES-HINT and KUBE-KUBELET-CANARY, belong to no 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 MODE_CHAINS = {
     "iptables": (r"KUBE-(?:SVC|SVL|SEP|EXT|FW|XLB)-[A-Z0-9]+|KUBE-NODEPORTS|KUBE-EXTERNAL-SERVICES|KUBE-PROXY-CANARY"),
@@ -37,36 +36,6 @@ def stale_chains(mode: str) -> re.Pattern[str]:
 def stale_rules(mode: str) -> re.Pattern[str]:
     """The rules that are nobody's while ``mode`` is in use, where their chain stays."""
     return re.compile("|".join(pattern for owner, pattern in MODE_RULES.items() if owner != mode))
-
-
-@dataclass(frozen=True)
-class VirtualService:
-    """One IPVS service: protocol as ipvsadm's option, address and port as ipvsadm writes them."""
-
-    option: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.option} {self.address}"
-
-
-def parse_ip_vs(text: str) -> tuple[VirtualService, ...]:
-    """The services of ``/proc/net/ip_vs`` (net/netfilter/ipvs/ip_vs_ctl.c), addresses in hexadecimal there."""
-    services: list[VirtualService] = []
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) > 1 and words[0] in {"TCP", "UDP", "SCTP"}:
-            host, _unused, port = words[1].rpartition(":")
-            address = f"{_address(host)}:{int(port, 16)}"
-            services.append(VirtualService({"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}[words[0]], address))
-    return tuple(services)
-
-
-def _address(host: str) -> str:
-    if host.startswith("["):
-        return host
-    number = int(host, 16)
-    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
 
 
 def is_kube_set(name: str) -> bool:

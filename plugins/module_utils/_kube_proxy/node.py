@@ -1,21 +1,24 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""kube-proxy on one node: what it says of itself, and what others left."""
+"""kube-proxy on one node: what it says of itself, what it has written, and what others left."""
 
 from __future__ import annotations
 
 import http.client
+import json
+import re
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import dataplane, services
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
     IPVS_LINK,
     NFT_TABLES,
-    VirtualService,
     is_kube_set,
-    parse_ip_vs,
     stale_chains,
     stale_rules,
 )
@@ -29,9 +32,16 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilt
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+# How IPVS' own program names a protocol.
+IPVSADM = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}
+CONNECT_SECONDS = 2.0
 # Port and path of its metrics server and of its health check.
 MODE = (10249, "/proxyMode")
 HEALTH = (10256, "/healthz")
+METRICS = (10249, "/metrics")
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Leftovers:
 
     chains: ChainRemoval
     sets: tuple[str, ...]
-    services: tuple[VirtualService, ...]
+    services: tuple[dataplane.VirtualServer, ...]
     link: bool
     nft_tables: tuple[tuple[str, str], ...]
 
@@ -49,7 +59,7 @@ class Leftovers:
         return [
             *(f"chain {chain}" for chain in self.chains.chains),
             *(f"ipset {name}" for name in self.sets),
-            *(f"ipvs service {service}" for service in self.services),
+            *(f"ipvs service {' '.join(_ipvsadm(service))}" for service in self.services),
             *([f"link {IPVS_LINK}"] if self.link else []),
             *(f"nftables table {family} {name}" for family, name in self.nft_tables),
         ]
@@ -105,9 +115,14 @@ def has_written(mode: str) -> bool:
     return not any("--match-set KUBE-" in rule and not stale.fullmatch(rule.split()[1]) for rule in rules)
 
 
-def virtual_services() -> tuple[VirtualService, ...]:
+def virtual_services() -> tuple[dataplane.VirtualServer, ...]:
     """The IPVS services of this node; none when the kernel has no IPVS loaded."""
-    return parse_ip_vs(files.read("/proc/net/ip_vs") or "")
+    return dataplane.parse_ip_vs(files.read("/proc/net/ip_vs") or "", is_hexadecimal=True)
+
+
+def _ipvsadm(service: dataplane.VirtualServer) -> tuple[str, str]:
+    """A virtual service as ipvsadm(8) names it."""
+    return IPVSADM[service.protocol], services.socket(service.address, service.port)
 
 
 def observe(mode: str) -> Leftovers:
@@ -147,9 +162,111 @@ def clean(found: Leftovers) -> None:
             remedy="Install ipvsadm, or restart the node",
         )
     for service in found.services:
-        require(["ipvsadm", "-D", service.option, service.address])
+        require(["ipvsadm", "-D", *_ipvsadm(service)])
     if found.link:
         require(["ip", "link", "delete", IPVS_LINK])
     for family, name in found.nft_tables:
         # Gone meanwhile is as good.
         run(["nft", "delete", "table", family, name])
+
+
+# ---- what it has written, against what it must serve ----------------------------------------------------------------
+
+
+def served(mode: str, wanted: Iterable[services.Server]) -> dict[dataplane.Key, set[str]]:
+    """Where this node's data plane leads, by protocol, address and port."""
+    if mode == "ipvs":
+        node_ports = {(server.protocol, server.port) for server in wanted if server.address == services.ANY}
+        return dataplane.served_by_ipvs(virtual_services(), node_ports)
+    if mode == "nftables":
+        listings = [require(["nft", "-j", "list", "table", *table]) for table in _nft_tables()]
+        return dataplane.served_by_nftables(listings)
+    programs = [program for program in FAMILIES if exists(f"{program}-save")]
+    return dataplane.served_by_iptables(table for program in programs for table in read_tables(program))
+
+
+def problems(
+    mode: str, rows: Sequence[Mapping[str, Any]], node: str, *, scheduler: str, sample: int, timeout: float
+) -> list[str]:
+    """What this node's data plane lacks, once it has had its time; one line each.
+
+    :param rows: what the API says (``services.read_services``).
+    :param node: this node's name.
+    :param scheduler: what each virtual server's must be; empty for any.
+    :param sample: how many servers to open a connection to.
+    :param timeout: seconds; kube-proxy writes Services a while after it serves.
+    """
+    wanted = services.servers(rows, node)
+    deadline = time.monotonic() + timeout
+    while True:
+        found = dataplane.problems(wanted, served(mode, wanted))
+        if mode == "ipvs" and scheduler:
+            found += dataplane.other_schedulers(virtual_services(), scheduler)
+        if not found or time.monotonic() > deadline:
+            return found or list(_unanswered(wanted, sample))
+        time.sleep(0.5)
+
+
+def _unanswered(wanted: Sequence[services.Server], sample: int) -> Iterator[str]:
+    """Servers of a sample to which no packet comes through; a refusal is an answer, since end points may refuse."""
+    tried = [one for one in wanted if one.protocol == "TCP" and one.may and ":" not in one.address]
+    # Some of all, wherever in the list they are.
+    step = max(1, len(tried) // sample) if sample else len(tried) + 1
+    for server in tried[::step][:sample]:
+        try:
+            # On its own address: kube-proxy need not serve NodePorts on the loopback one.
+            address = server.address or _own_address()
+            socket.create_connection((address, server.port), timeout=CONNECT_SECONDS).close()
+        except ConnectionRefusedError:
+            continue
+        except OSError as error:
+            yield f"{server}: no answer within {CONNECT_SECONDS:.0f} s ({error})"
+
+
+def _own_address() -> str:
+    """The node's address on its way out; no packet is sent for that (connect(2) on a datagram socket)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+
+
+def version() -> str:
+    """kube-proxy's own version, of its metric ``kubernetes_build_info``; empty when it does not say."""
+    found = re.search(r'^kubernetes_build_info\{.*git_version="([^"]+)"', ask(METRICS), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def counts() -> dict[str, int]:
+    """How much kube-proxy has written: rules of its chains, virtual servers, rules and elements of its tables."""
+    programs = [program for program in FAMILIES if exists(f"{program}-save")]
+    rules = [rule for program in programs for table in read_tables(program) for rule in table.rules]
+    listings = [json.loads(require(["nft", "-j", "list", "table", *table]))["nftables"] for table in _nft_tables()]
+    return {
+        "iptables_rules": sum(rule.split()[1].startswith("KUBE-") for rule in rules),
+        "virtual_servers": len(virtual_services()),
+        "real_servers": sum(len(one.real_servers) for one in virtual_services()),
+        "nftables_rules": sum("rule" in item for listing in listings for item in listing),
+    }
+
+
+def tell(asked: Mapping[str, Any], *, is_waiting: bool) -> dict[str, Any]:
+    """All that the module ``kube_proxy_info`` tells.
+
+    :param asked: the module's options.
+    :raises NodeError: kube-proxy is waited for, and does not come.
+    """
+    timeout = asked["timeout"] if is_waiting else 0
+    mode = wait_for_mode(asked["mode"] or "", timeout) if is_waiting else ask(MODE)
+    found = []
+    if asked["services"] is not None and mode:
+        settings = {"scheduler": asked["scheduler"], "sample": asked["sample"], "timeout": timeout}
+        found = problems(mode, asked["services"], asked["node_name"], **settings)
+    return {
+        "mode": mode,
+        "healthy": bool(ask(HEALTH)),
+        "version": version(),
+        "counts": counts(),
+        "ipvs_services": [" ".join(_ipvsadm(service)) for service in virtual_services()],
+        "problems": found,
+        "leftovers": observe(mode).lines if mode else [],
+    }

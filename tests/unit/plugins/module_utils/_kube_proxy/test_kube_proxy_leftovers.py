@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
     is_kube_set,
-    parse_ip_vs,
     stale_chains,
     stale_rules,
 )
@@ -67,16 +66,3 @@ def test_the_chains_of_others_are_never_stale(mode: str, chain: str) -> None:
 )
 def test_sets(name: str, kube: bool) -> None:
     assert is_kube_set(name) is kube
-
-
-def test_the_kernels_table_of_services() -> None:
-    text = (
-        "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n"
-        "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
-        "TCP  0A600001:01BB lc\n  -> C612000B:192B      Masq    1      0          0\n"
-        "UDP  [2001:0db8:0000:0000:0000:0000:0000:000a]:0035 rr\n"
-    )
-    assert [str(service) for service in parse_ip_vs(text)] == [
-        "-t 10.96.0.1:443",
-        "-u [2001:0db8:0000:0000:0000:0000:0000:000a]:53",
-    ]

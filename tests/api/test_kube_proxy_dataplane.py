@@ -1,0 +1,227 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real kube-proxy writes its rules into a network namespace, and what is read from them is what the API says.
+
+Mode ipvs needs a kernel with IPVS: the nodes of the cluster have one, this machine may not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
+from tests.support.modules import Module
+from tests.support.relay import relay
+from tests.testbed.processes import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+NODE = "edge-1"
+# Of a network of its own: two runs on one machine must not meet.
+NETWORK = f"198.19.{uuid.uuid4().int % 256}.{4 * (uuid.uuid4().int % 64)}"
+NEAR, FAR = (str(ipaddress.IPv4Address(NETWORK) + number) for number in (1, 2))
+SPACE = "dataplane"
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[str]:
+    """A node's network: one interface, which this machine sees the other end of."""
+    name = f"netops-{uuid.uuid4().hex[:8]}"
+    near = f"n{uuid.uuid4().hex[:8]}"
+    ip("netns", "add", name)
+    try:
+        ip("-netns", name, "link", "set", "lo", "up")
+        ip("link", "add", near, "type", "veth", "peer", "name", "eth0", "netns", name)
+        ip("address", "add", f"{NEAR}/30", "dev", near)
+        ip("link", "set", near, "up")
+        ip("-netns", name, "address", "add", f"{FAR}/30", "dev", "eth0")
+        ip("-netns", name, "link", "set", "eth0", "up")
+        ip("-netns", name, "route", "add", "default", "via", NEAR)
+        yield name
+    finally:
+        ip("netns", "delete", name)
+
+
+def service(name: str, **spec: Any) -> Object:
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": SPACE},
+        "spec": {"ports": ports, **spec},
+    }
+
+
+def endpoints(name: str, *ends: dict[str, Any], ports: list[dict[str, Any]] | None = None) -> Object:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{name}-1", "namespace": SPACE, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "ports": ports or [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        "endpoints": list(ends),
+    }
+
+
+def end(address: str, node: str = "edge-2", **conditions: bool) -> dict[str, Any]:
+    return {"addresses": [address], "nodeName": node, "conditions": {"ready": True, **conditions}}
+
+
+OBJECTS = [
+    service("plain"),
+    endpoints("plain", end("10.1.0.1"), end("10.1.0.2", NODE), end("10.1.0.3", ready=False)),
+    service("empty"),
+    service("ending"),
+    endpoints("ending", end("10.1.1.1", ready=False, serving=True, terminating=True)),
+    service("gate", type="NodePort", externalIPs=["192.0.2.7"]),
+    endpoints("gate", *(end(f"10.1.2.{number}") for number in range(1, 6))),
+    service("local", type="NodePort", externalTrafficPolicy="Local"),
+    endpoints("local", end("10.1.3.1", NODE), end("10.1.3.2")),
+    service("inside", internalTrafficPolicy="Local"),
+    endpoints("inside", end("10.1.4.1", NODE), end("10.1.4.2")),
+    service("sticky", sessionAffinity="ClientIP"),
+    endpoints("sticky", end("10.1.5.1"), end("10.1.5.2")),
+    service("names", ports=[{"name": kind, "port": 53, "protocol": kind.upper()} for kind in ("udp", "tcp")]),
+    endpoints(
+        "names",
+        end("10.1.6.1"),
+        ports=[{"name": kind, "port": 5353, "protocol": kind.upper()} for kind in ("udp", "tcp")],
+    ),
+    service("balanced", type="LoadBalancer", loadBalancerSourceRanges=["203.0.113.0/24"]),
+    endpoints("balanced", end("10.1.7.1")),
+    service("headless", clusterIP="None"),
+    endpoints("headless", end("10.1.8.1")),
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "elsewhere", "namespace": SPACE},
+        "spec": {"type": "ExternalName", "externalName": "www.example.com"},
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def node_name(client: KubeClient) -> Iterator[str]:
+    """The node that serves Services of every kind."""
+    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
+    room = {"addresses": [{"type": "InternalIP", "address": FAR}]}
+    client.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}, "status": room})
+    for obj in OBJECTS:
+        client.create(obj)
+    path = client.path("v1", "Service", SPACE, "balanced")
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.8"}]}}}
+    client.raw("PATCH", f"{path}/status", body=status, content_type="application/merge-patch+json")
+    yield NODE
+    client.delete(ObjectRef("v1", "Node", NODE), propagation="Background")
+    client.delete(ObjectRef("v1", "Namespace", SPACE), propagation="Background")
+
+
+@dataclass(frozen=True)
+class KubeProxy:
+    """A kube-proxy in the namespace.
+
+    :param info: the module that looks at it, there.
+    """
+
+    info: Module
+    process: Process
+
+
+@pytest.fixture(params=["iptables", "nftables"])
+def kube_proxy(
+    request: pytest.FixtureRequest, programs: Path, api: str, namespace: str, node_name: str, tmp_path: Path
+) -> Iterator[KubeProxy]:
+    access = json.loads(Path(api).read_text())
+    place = access["clusters"][0]["cluster"]
+    with relay(NEAR, urlsplit(place["server"]).port or 0) as port:
+        place.update({"server": f"https://{NEAR}:{port}", "tls-server-name": "127.0.0.1"})
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(json.dumps(access))
+        configuration = {
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+            "kind": "KubeProxyConfiguration",
+            "mode": request.param,
+            "hostnameOverride": node_name,
+            "clusterCIDR": "10.1.0.0/16",
+            "clientConnection": {"kubeconfig": str(kubeconfig)},
+            # The kernel is this machine's too: its limits stay.
+            "conntrack": {"maxPerCore": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+        }
+        file = tmp_path / "config.conf"
+        file.write_text(json.dumps(configuration))
+        prefix = ("ip", "netns", "exec", namespace)
+        process = Process.start([*prefix, str(programs / "kube-proxy"), f"--config={file}"], tmp_path / "log")
+        try:
+            info = Module("kube_proxy_info", {"timeout": 60, "node_name": node_name, "sample": 0}, prefix)
+            info.succeeds(mode=request.param)
+            yield KubeProxy(info, process)
+        finally:
+            process.end()
+            clean = [*prefix, str(programs / "kube-proxy"), f"--config={file}", "--cleanup"]
+            subprocess.run(clean, capture_output=True, check=False, timeout=60)
+
+
+def test_every_service_port_and_end_point_is_found(kube_proxy: KubeProxy, api: str) -> None:
+    rows = Module("kube_proxy_services_info", {"kubeconfig": api}).succeeds()["services"]
+    names = {row["service"] for row in rows if row["service"].startswith(SPACE)}
+    assert names == {
+        *(
+            f"{SPACE}/{name}:http"
+            for name in ("plain", "empty", "ending", "gate", "local", "inside", "sticky", "balanced")
+        ),
+        *(f"{SPACE}/names:{kind}" for kind in ("udp", "tcp")),
+    }
+    told = kube_proxy.info.succeeds(services=rows)
+    assert told["problems"] == []
+    assert (told["healthy"], told["version"]) == (True, "v1.36.3")
+    assert told["counts"]["iptables_rules" if told["mode"] == "iptables" else "nftables_rules"] > 30
+
+
+def test_what_the_data_plane_lacks_is_named(kube_proxy: KubeProxy, api: str) -> None:
+    rows = Module("kube_proxy_services_info", {"kubeconfig": api}).succeeds()["services"]
+    by_name = {row["service"]: row for row in rows}
+    by_name[f"{SPACE}/plain:http"]["endpoints"].append(["10.1.0.9:8080", "edge-2", "ready", False])
+    by_name[f"{SPACE}/gate:http"]["endpoints"].pop()
+    by_name[f"{SPACE}/inside:http"]["port"] = 81
+    by_name[f"{SPACE}/local:http"]["node_port"] = 1
+    problems = "\n".join(kube_proxy.info.succeeds(services=rows, timeout=1)["problems"])
+    plain, inside = (by_name[f"{SPACE}/{name}:http"]["cluster_ips"][0] for name in ("plain", "inside"))
+    assert f"Service {SPACE}/plain:http, TCP {plain}:80: 10.1.0.9:8080 is missing" in problems
+    assert f"Service {SPACE}/gate:http, TCP 192.0.2.7:80: 10.1.2.5:8080 is no end point of it" in problems
+    assert f"Service {SPACE}/inside:http, TCP {inside}:81: the node serves it not at all" in problems
+    assert (
+        f"Service {SPACE}/local:http, TCP NodePort 1: the node serves it not at all; expected 10.1.3.1:8080" in problems
+    )
+    # The other servers of these Services are as they must be.
+    assert len(problems.splitlines()) == 6
+
+
+def test_a_service_that_answers_nobody_is_named(kube_proxy: KubeProxy, api: str) -> None:
+    """End points that no network leads to: packets get lost, which only a connection can tell."""
+    rows = Module("kube_proxy_services_info", {"kubeconfig": api}).succeeds()["services"]
+    one = [row for row in rows if row["service"] == f"{SPACE}/plain:http"]
+    problems = kube_proxy.info.succeeds(services=one, sample=3)["problems"]
+    assert len(problems) == 1
+    assert f"Service {SPACE}/plain:http, TCP {one[0]['cluster_ips'][0]}:80: no answer within 2 s" in problems[0]
+
+
+def test_a_kube_proxy_that_is_gone_is_named(kube_proxy: KubeProxy) -> None:
+    kube_proxy.process.end()
+    assert kube_proxy.info.succeeds(wait=False)["healthy"] is False
+    message = kube_proxy.info.fails(timeout=1)
+    assert "kube-proxy on this node: after 1 s its mode is not to be had, and it is not healthy" in message
