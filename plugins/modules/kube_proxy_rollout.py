@@ -28,7 +28,7 @@ options:
       - V(restarted) restarts kube-proxy on O(nodes), where it does not run with the configuration already.
       - V(finished) gives the DaemonSet its own update strategy back; every node must have been restarted.
       - V(reverted) gives the configuration from before the roll-out back, and then restarts kube-proxy on those of
-        O(nodes) that have taken the new one. The other nodes stay held back.
+        O(nodes) that have taken the new one; without O(nodes), on all that have. The other nodes stay held back.
     type: str
     choices: [restarted, finished, reverted]
     required: true
@@ -66,6 +66,11 @@ pending_nodes:
   type: list
   elements: str
   sample: [worker-2]
+log:
+  description: With O(state=reverted), what kube-proxy had complained of on the nodes that were restarted, by node.
+  returned: success
+  type: dict
+  sample: {worker-1: ["E1125 10:00:00.000000 1 server.go:490] failed complete: unknown mode"]}
 api_requests:
   description: How many requests were sent to the API server.
   returned: success
@@ -98,12 +103,13 @@ def main() -> None:
         asked = module.params
         client = connect(asked)
         done = rollout.proceed(
-            client, asked["state"], asked["nodes"] or [], check=module.check_mode, timeout=asked["wait_timeout"]
+            client, asked["state"], asked["nodes"], check=module.check_mode, timeout=asked["wait_timeout"]
         )
         return {
-            "changed": done.changed,
+            "changed": bool(done.changes),
             "restarted": list(done.restarted),
             "pending_nodes": list(done.pending_nodes),
+            "log": {node: list(lines) for node, lines in done.log.items()},
             "api_requests": client.requests,
             "diff": {"before": "".join(f"{line}\n" for line in done.changes), "after": ""},
         }

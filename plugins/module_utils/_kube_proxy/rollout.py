@@ -17,10 +17,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
@@ -48,6 +49,7 @@ PENDING = "netops.kubernetes/restart-pending"
 HELD = "netops.kubernetes/held-strategy"
 DIGEST = "netops.kubernetes/config-digest"
 POLL_SECONDS = 0.5
+LOG_LINES = 8
 Edit = Callable[[str, int], str]
 
 
@@ -115,8 +117,8 @@ class Cluster:
         """kube-proxy's pods; of some nodes when they are named, for which the others' are not read."""
         labels = self.daemon_set["spec"]["selector"]["matchLabels"]
         selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        for field in [f"spec.nodeName={node}" for node in nodes] or [""]:
-            yield from self.client.list("v1", "Pod", DAEMON_SET.namespace, selector, field)
+        for place in [f"spec.nodeName={node}" for node in nodes] or [""]:
+            yield from self.client.list("v1", "Pod", DAEMON_SET.namespace, selector, place)
 
     def pending_nodes(self, mark: Optional[str], *nodes: str) -> tuple[str, ...]:
         """The nodes, of those named or of all, whose kube-proxy was started with another digest."""
@@ -249,38 +251,64 @@ class Progress:
     :param restarted: nodes on which kube-proxy was restarted.
     :param pending_nodes: after a revert, nodes whose kube-proxy runs with another configuration than the one written.
     :param changes: what changed, a line each.
+    :param log: after a revert, what kube-proxy had complained of on the nodes that were restarted, by node.
     """
 
-    restarted: tuple[str, ...]
-    pending_nodes: tuple[str, ...]
-    changes: tuple[str, ...]
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.changes)
+    restarted: tuple[str, ...] = ()
+    pending_nodes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    log: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def proceed(client: KubeClient, state: str, nodes: Sequence[str], *, check: bool, timeout: float) -> Progress:
+def proceed(client: KubeClient, state: str, nodes: Optional[Sequence[str]], *, check: bool, timeout: float) -> Progress:
     """Take one step of a roll-out.
 
     :param state: ``restarted``, ``finished`` or ``reverted``.
-    :param nodes: where to restart kube-proxy.
+    :param nodes: where to restart kube-proxy; for a revert, nothing means wherever that is needed.
     :raises ConfigurationError: a node does not get a ready kube-proxy, or the step is not the next one.
     """
     cluster = Cluster(client)
+    _require_known(client, nodes or ())
     if state == "finished":
-        return Progress((), (), tuple(finish(cluster, check=check)))
-    changes = revert(cluster, check=check) if state == "reverted" else []
-    _require_known(client, nodes)
-    # In check mode nothing was reverted, so the pods are compared with what the revert would leave.
-    mark = cluster.held["digest"] if state == "reverted" and cluster.held else cluster.mark
-    # After a revert all nodes count; else those of this step alone, or a step would cost as much as the whole.
-    pending = cluster.pending_nodes(mark, *(nodes if state == "restarted" else ()))
-    restarted = tuple(node for node in pending if node in set(nodes))
+        return Progress(changes=tuple(finish(cluster, check=check)))
+    if state == "reverted":
+        return _go_back(cluster, nodes, check=check, timeout=timeout)
+    # This step's nodes alone are looked at, or a step would cost as much as the whole.
+    restarted = cluster.pending_nodes(cluster.mark, *(nodes or ())) if nodes else ()
     if not check:
-        restart(cluster, nodes, timeout)
+        restart(cluster, nodes or (), timeout)
+    return Progress(restarted, changes=tuple(f"kube-proxy on node {node} restarted" for node in restarted))
+
+
+def _go_back(cluster: Cluster, nodes: Optional[Sequence[str]], *, check: bool, timeout: float) -> Progress:
+    changes = revert(cluster, check=check)
+    # In check mode nothing was reverted, so the pods are compared with what the revert would leave.
+    pending = cluster.pending_nodes(cluster.held["digest"] if cluster.held else cluster.mark)
+    restarted = tuple(node for node in pending if nodes is None or node in set(nodes))
+    log = {node: complaints(cluster, node) for node in restarted}
+    if not check:
+        restart(cluster, restarted, timeout)
         pending = tuple(node for node in pending if node not in set(restarted))
-    return Progress(restarted, pending, (*changes, *(f"kube-proxy on node {node} restarted" for node in restarted)))
+    changes += [f"kube-proxy on node {node} restarted" for node in restarted]
+    return Progress(restarted, pending, tuple(changes), log)
+
+
+def complaints(cluster: Cluster, node: str) -> tuple[str, ...]:
+    """The last errors and warnings of a node's kube-proxy, this run's and the one before; the last lines without any.
+
+    A kubelet that does not answer has nothing to tell.
+    """
+    lines: list[str] = []
+    for pod in cluster.pods(node):
+        path = f"{cluster.client.path('v1', 'Pod', DAEMON_SET.namespace, pod['metadata']['name'])}/log"
+        for previous in ("true", "false"):
+            try:
+                said = cluster.client.raw("GET", path, query={"tailLines": "200", "previous": previous})
+            except KubeError:
+                continue
+            lines += str(said).splitlines()
+    # klog's severity is a line's first letter (k8s.io/klog/v2).
+    return tuple([line for line in lines if line[:1] in {"E", "F", "W"}][-LOG_LINES:] or lines[-LOG_LINES:])
 
 
 def hold(cluster: Cluster, mark: Optional[str]) -> None:
@@ -312,9 +340,15 @@ def restart(cluster: Cluster, nodes: Sequence[str], timeout: float) -> None:
                 f"kube-proxy on node {', '.join(map(repr, waiting))}",
                 f"after {timeout:.0f} s: {'; '.join(sorted(set(waiting.values())))}",
                 "a ready pod with the new configuration",
-                f"Read its log: kubectl -n {DAEMON_SET.namespace} logs -l k8s-app=kube-proxy",
+                _remedy([line for node in waiting for line in complaints(cluster, node)]),
             )
         time.sleep(POLL_SECONDS)
+
+
+def _remedy(said: Sequence[str]) -> str:
+    if said:
+        return "Its log says: " + " | ".join(said)
+    return f"Read its log: kubectl -n {DAEMON_SET.namespace} logs -l k8s-app=kube-proxy"
 
 
 def _require_known(client: KubeClient, nodes: Sequence[str]) -> None:

@@ -76,6 +76,24 @@ def _node(node: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": node["metadata"]["name"], "pod_cidrs": spec.get("podCIDRs") or [], "addresses": addresses}
 
 
+def node_name_of(nodes: Sequence[Mapping[str, Any]], addresses: Sequence[str]) -> str:
+    """The name of the node that has one of a machine's addresses.
+
+    :param nodes: as :func:`network_of` tells them.
+    :raises NetworkError: none has, or several have.
+    """
+    own = set(addresses)
+    names = [str(node["name"]) for node in nodes if own & set(node["addresses"])]
+    if len(names) == 1:
+        return names[0]
+    raise NetworkError(
+        f"machine with the addresses {', '.join(addresses) or 'unknown'}",
+        f"nodes {', '.join(names)} have some of them" if names else "no node of the cluster has one of them",
+        "the addresses of one node",
+        "Remove the machine from the play's hosts, or correct the node's addresses",
+    )
+
+
 def require_sound(pods: Sequence[str], services: Sequence[str], nodes: Sequence[Mapping[str, Any]]) -> None:
     """Require that no network overlaps another.
 
