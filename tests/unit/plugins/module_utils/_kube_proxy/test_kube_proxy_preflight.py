@@ -104,7 +104,7 @@ def test_all_problems_of_all_nodes_at_once_and_alike_ones_together() -> None:
 
 def test_many_nodes_are_counted() -> None:
     nodes = {f"n{number:02}": replace(NODE, modules={}) for number in range(14)}
-    assert "on n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 4 more: " in said(Wish("ipvs"), **nodes)[0]
+    assert "on n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 4 more: " in said(Wish("ipvs"), CLUSTER, **nodes)[0]
 
 
 def test_deprecation_is_said_and_refuses_nothing() -> None:
