@@ -20,6 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.roll
     proceed,
 )
 from tests.support.modules import Module
+from tests.support.mortal import Killed, Mortal
 from tests.support.played_kubelets import PlayedKubelets, nodes
 
 if TYPE_CHECKING:
@@ -164,24 +165,6 @@ def test_reverted_and_tried_again_leaves_the_nodes_that_have_it(
     rollout.succeeds(state="finished")
     assert is_ended(client)
     assert kubelets.deleted.count("node-1") == 1
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Mortal:
-    """A client that dies before its n-th write."""
-
-    def __init__(self, client: KubeClient, step: int) -> None:
-        self._client, self._left = client, step
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"replace", "patch", "delete", "create", "raw"}:
-            if self._left == 0:
-                raise Killed
-            self._left -= 1
-        return getattr(self._client, name)
 
 
 def roll(client: Any, mode: str) -> None:

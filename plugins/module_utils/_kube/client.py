@@ -303,7 +303,9 @@ class KubeClient:
     def delete(self, ref: ObjectRef, *, propagation: str = "Foreground", dry_run: bool = False) -> bool:
         """Delete an object; False when it was not there."""
         try:
-            self.raw("DELETE", self._path_of(ref), query=_query(dry_run), body={"propagationPolicy": propagation})
+            # With a body, the server takes every option from there and none from the query.
+            options = {"propagationPolicy": propagation, **({"dryRun": ["All"]} if dry_run else {})}
+            self.raw("DELETE", self._path_of(ref), body=options)
         except KubeError as error:
             if error.status == 404:
                 return False

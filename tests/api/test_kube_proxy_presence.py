@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kube-proxy removed and restored on a real API server; nothing is lost, whenever a run is killed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import comparable
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import BACKUP, KUBEADM, remove
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import restore as bring_back
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import CONFIG_MAP, DAEMON_SET, HELD
+from tests.support.modules import Module, state_matrix
+from tests.support.mortal import Killed, Mortal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+CONFIGURATION = "kind: KubeProxyConfiguration # ours\n"
+V1BETA4 = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nproxy: {} # the addon\n"
+ALL = (BACKUP, KUBEADM, CONFIG_MAP, DAEMON_SET)
+
+
+@pytest.fixture
+def installed(client: KubeClient) -> Iterator[None]:
+    for ref in ALL:
+        client.delete(ref, propagation="Background")
+    place = {"name": "kube-proxy", "namespace": "kube-system"}
+    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"config.conf": CONFIGURATION}})
+    labels = {"k8s-app": "kube-proxy"}
+    pod = {"containers": [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3"}]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": place, "spec": spec})
+    kubeadm = {"name": KUBEADM.name, "namespace": KUBEADM.namespace}
+    data = {"ClusterConfiguration": V1BETA4}
+    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": kubeadm, "data": data})
+    yield
+    for ref in ALL:
+        client.delete(ref, propagation="Background")
+
+
+@pytest.fixture
+def module(api: str) -> Module:
+    return Module("kube_proxy", {"kubeconfig": api})
+
+
+def contents(client: KubeClient) -> list[dict[str, Any]]:
+    found = [client.get(ref) for ref in (CONFIG_MAP, DAEMON_SET)]
+    return [comparable(obj) for obj in found if obj]
+
+
+def kubeadm(client: KubeClient) -> str:
+    found = client.get(KUBEADM)
+    assert found
+    return str(found["data"]["ClusterConfiguration"])
+
+
+@pytest.mark.usefixtures("installed")
+def test_state_matrix_there_and_back(module: Module, client: KubeClient) -> None:
+    before = contents(client)
+    first = state_matrix(module, state="absent")
+    assert first["changes"] == [
+        f"{BACKUP} keeps ConfigMap, DaemonSet",
+        f"{KUBEADM} proxy.disabled: true",
+        f"{DAEMON_SET} deleted",
+        f"{CONFIG_MAP} deleted",
+    ]
+    assert contents(client) == []
+    assert yaml.safe_load(kubeadm(client))["proxy"] == {"disabled": True}
+    assert "# the addon" in kubeadm(client)
+    state_matrix(module, state="present")
+    after = contents(client)
+    for obj in (*before, *after):
+        obj["metadata"].pop("annotations", None)
+    assert after == before
+    assert client.get(BACKUP) is None
+    assert yaml.safe_load(kubeadm(client))["proxy"] == {"disabled": False}
+
+
+@pytest.mark.usefixtures("installed")
+def test_killed_before_every_write_and_run_again(client: KubeClient) -> None:
+    before = contents(client)[0]["data"]
+    for act, undo in ((remove, bring_back), (bring_back, remove)):
+        step = 0
+        while True:
+            try:
+                act(Mortal(client, step), check=False)  # type: ignore[arg-type]  # it stands in for a client
+            except Killed:
+                act(client, check=False)
+            else:
+                break
+            assert bool(contents(client)) is (act is bring_back)
+            assert (client.get(BACKUP) is None) is (act is bring_back)
+            undo(client, check=False)
+            step += 1
+        assert step == 4
+    assert contents(client)[0]["data"] == before
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_stands_in_the_way_is_named(module: Module, client: KubeClient) -> None:
+    client.patch(DAEMON_SET, {"metadata": {"annotations": {HELD: "{}"}}})
+    assert "DaemonSet 'kube-system/kube-proxy': a roll-out is under way" in module.fails(state="absent")
+    client.patch(DAEMON_SET, {"metadata": {"annotations": {HELD: None}}})
+    place = {"name": BACKUP.name, "namespace": BACKUP.namespace}
+    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": place})
+    assert "it is there, and not of this collection" in module.fails(state="absent")
+    assert "it is there, and not of this collection" in module.fails(state="present")
+    client.delete(BACKUP, propagation="Background")
+    assert module.succeeds(state="present")["changed"] is False
+    client.delete(DAEMON_SET, propagation="Background")
+    assert "it is not there, and no backup of it is" in module.fails(state="present")
+    assert "missing required arguments: state" in module.fails()
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_older_kubeadm_is_left_alone(module: Module, client: KubeClient) -> None:
+    """Its configuration has no such field, and an unknown one would stop an upgrade."""
+    text = V1BETA4.replace("v1beta4", "v1beta3").replace("proxy: {} # the addon\n", "")
+    client.patch(KUBEADM, {"data": {"ClusterConfiguration": text}})
+    module.succeeds(state="absent")
+    assert kubeadm(client) == text

@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that is killed between two of its writes to the API server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+
+class Killed(BaseException):
+    """The process ends here; nothing may catch it on the way."""
+
+
+class Mortal:
+    """A client that dies before one of its writes.
+
+    :param step: how many writes it lives for.
+    """
+
+    def __init__(self, client: KubeClient, step: int) -> None:
+        self._client, self._left = client, step
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"replace", "patch", "delete", "create"}:
+            if self._left == 0:
+                raise Killed
+            self._left -= 1
+        return getattr(self._client, name)
