@@ -71,7 +71,7 @@ testbed: ## Build the test bed: kernel, programs, disk, cluster
 
 .PHONY: api
 api: tools ## The API ring of tests: a real kube-apiserver on loopback
-	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) pytest -q tests/api
+	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) pytest -q -n 2 --dist loadfile tests/api
 
 .PHONY: kernel
 kernel: tools ## Node modules on this machine's own kernel, in network namespaces

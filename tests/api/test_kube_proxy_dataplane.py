@@ -167,7 +167,7 @@ def kube_proxy(
         prefix = ("ip", "netns", "exec", namespace)
         process = Process.start([*prefix, str(programs / "kube-proxy"), f"--config={file}"], tmp_path / "log")
         try:
-            info = Module("kube_proxy_info", {"timeout": 60, "node_name": node_name, "sample": 0}, prefix)
+            info = Module("kube_proxy_info", {"timeout": 80, "node_name": node_name, "sample": 0}, prefix)
             info.succeeds(mode=request.param)
             yield KubeProxy(info, process)
         finally:

@@ -114,7 +114,7 @@ def control_plane(programs: Path, tmp_path: Path) -> Iterator[tuple[Module, Play
         "path": str(manifest),
         "backup": str(tmp_path / "backup" / "kube-apiserver.yaml"),
         "ca_cert": str(tmp_path / "certificates" / "apiserver.crt"),
-        "timeout": 60,
+        "timeout": 90,
     }
     try:
         with PlayedStaticPod(manifest, tmp_path / "apiserver.log") as pods:
