@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, plan_for
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, Plan, plan_for
+from hypothesis import HealthCheck, given, settings
 from tests.nodes.conftest import NODE, PREPARE
 from tests.support.node_modules import NodeModules, install
+from tests.support.plans import plans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +129,23 @@ def test_killed_while_it_persists_a_rerun_settles(firewall: NodeModules) -> None
         if again.get("token"):
             firewall.succeeds(plan=wanted, token=again["token"])
         assert held(firewall) == [step % 2], f"killed before act {step} of {acts}, a rerun did not settle it"
+
+
+# The node is made once for all examples: each applies over what the one before left, which is the harder case.
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=plans())
+@pytest.mark.parametrize("backend", ["firewalld", "ufw"])
+def test_what_a_service_reports_gives_any_plan_back(firewall: NodeModules, made: Plan) -> None:
+    """The others are asked on this machine's own kernel. The connection of the test was there before the rules."""
+    options: dict[str, Any] = {
+        "plan": made.to_output(),
+        "persist": False,
+        "confirm_timeout": 0,
+        "refuse_lockout": False,
+    }
+    firewall.succeeds(**options)
+    again = firewall.succeeds(check=True, **options)
+    assert again["changed"] is False, again["diff"]
 
 
 # What shows that there is something of ours in each back-end.
