@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Applies objects by server-side apply over one session, namespaces and CustomResourceDefinitions first, and tells
     for each whether it was created, changed or left as it was.
+  - In check mode the server is asked by a dry run. What it does not know yet, since the kind comes with the same call,
+    is judged by the schema of that call's CustomResourceDefinition.
   - Every object gets the label C(app.kubernetes.io/managed-by=netops.kubernetes); only objects with this label are
     ever deleted.
   - Needs the verbs C(get), C(patch) and C(create) on the kinds that it applies, C(delete) for O(state=absent).
@@ -181,7 +183,8 @@ def main() -> None:
     )
 
     def job() -> dict[str, Any]:
-        return manifest(module.params, dump, check=module.check_mode)
+        asked_for = module._diff  # noqa: SLF001 - Ansible has no public name for --diff
+        return manifest(module.params, dump, check=module.check_mode, diff=asked_for)
 
     run(module, job)
 

@@ -21,13 +21,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.ch
     pods_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import (
-    apply_all,
-    wait_gone,
-    wait_ready,
-)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +49,7 @@ def prove(client: KubeClient, image: str, names: Sequence[str], timeout: float) 
     """
     remains = client.get(PLACE)
     if remains and remains["metadata"].get("deletionTimestamp"):
-        wait_gone(client, PLACE, time.monotonic() + timeout)
+        wait_gone(client, [PLACE], time.monotonic() + timeout)
     wanted = objects(image)
     try:
         apply_all(client, wanted, force=True, check=False)

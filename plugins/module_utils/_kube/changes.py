@@ -5,14 +5,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
 
 # A terminal's patience, not a limit of the API.
 TEXT_LIMIT = 20_000
+TOTAL_LIMIT = 1_000_000
 ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to one object: ``created``, ``changed``, ``unchanged``, ``deleted``, ``absent`` or ``kept``."""
+
+    ref: ObjectRef
+    action: str
+    before: Object
+    after: Object
+
+    @property
+    def is_change(self) -> bool:
+        return self.action in {"created", "changed", "deleted"}
 
 
 def diff_of(
@@ -35,6 +54,26 @@ def diff_of(
         "before": bounded(texts[0]),
         "after": bounded(texts[1]),
     }
+
+
+def diffs_of(
+    changes: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]], render: Callable[[Any], str]
+) -> list[dict[str, str]]:
+    """A module's ``diff`` of many objects; once it is long, the names alone.
+
+    :param changes: name, object as it was, object as it is.
+    """
+    entries: list[dict[str, str]] = []
+    left = TOTAL_LIMIT
+    for name, before, after in changes:
+        if left <= 0:
+            texts = ["(not shown: the difference is long already)\n" if obj else "" for obj in (before, after)]
+            entry = {"before_header": name, "after_header": name, "before": texts[0], "after": texts[1]}
+        else:
+            entry = diff_of(name, before, after, render)
+        left -= len(entry["before"]) + len(entry["after"])
+        entries.append(entry)
+    return entries
 
 
 def bounded(text: str) -> str:
@@ -60,3 +99,20 @@ def differences(before: Any, after: Any, path: str = "") -> Iterable[tuple[str, 
             yield from differences(*pair, f"{path}[{number}]")
     elif before is not after and before != after:
         yield path, before, after
+
+
+def result_of(
+    client: KubeClient, changes: Sequence[Change], render: Callable[[Any], str], *, diff: bool
+) -> dict[str, Any]:
+    """A module's result.
+
+    :param render: makes readable text of an object, for the diff.
+    :param diff: whether anybody asks for one: texts of many large objects take their time.
+    """
+    shown = [(str(change.ref), change.before, change.after) for change in changes if diff and change.is_change]
+    return {
+        "changed": any(change.is_change for change in changes),
+        "changes": [{"object": str(change.ref), "action": change.action} for change in changes],
+        "api_requests": client.requests,
+        **({"diff": diffs_of(shown, render)} if diff else {}),
+    }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Optional
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PAGE = 500
-ATTEMPTS = 6
 # Every API server serves these, so none is asked: resource, and whether its objects live in namespaces.
 BUILT_IN = {
     ("v1", "ConfigMap"): ("configmaps", True),
@@ -34,6 +34,12 @@ BUILT_IN = {
     ("apps/v1", "DaemonSet"): ("daemonsets", True),
     ("discovery.k8s.io/v1", "EndpointSlice"): ("endpointslices", True),
 }
+# How long a server that is too busy is asked again.
+PATIENCE_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 8.0
+CONFLICTS_SHOWN = 20
+# Names without contents (k8s.io/apimachinery, meta/v1): a page of these is small.
+NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONTENT_TYPES = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
@@ -84,6 +90,7 @@ class KubeClient:
         self._lock = threading.Lock()
         self._version = ""
         self.requests = 0
+        self.patience = PATIENCE_SECONDS
 
     # ---- transport ------------------------------------------------------------------------------------------
 
@@ -95,19 +102,28 @@ class KubeClient:
         query: Optional[Mapping[str, Any]] = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Any:
         """One request; its answer parsed when it is JSON, else as text.
+
+        A server that is too busy (429 of API Priority and Fairness) is asked again, later each time.
 
         :raises KubeError: the server refused; a subclass says more.
         """
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {**self._headers, "Accept": "application/json", "Content-Type": content_type}
+        headers = {**self._headers, "Accept": accept, "Content-Type": content_type}
         payload = None if body is None else json.dumps(body).encode()
-        for attempt in range(ATTEMPTS):
-            status, answer, wait = self._send(method, url, payload, headers)
-            if status != 429 or attempt == ATTEMPTS - 1:
+        deadline = time.monotonic() + self.patience
+        wait = 0.0
+        while True:
+            status, answer, said = self._send(method, url, payload, headers)
+            if status != 429:
                 break
-            time.sleep(wait)
+            wait = min(LONGEST_WAIT_SECONDS, max(_seconds(said.get("Retry-After")), 2 * wait))
+            if time.monotonic() + wait > deadline:
+                raise self._busy(method, path, said)
+            # Not all threads again at the same moment.
+            time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - it spreads requests, it keeps no secret
         if status >= 400:
             raise self._refusal(method, path, status, answer)
         try:
@@ -115,7 +131,21 @@ class KubeClient:
         except ValueError:
             return answer
 
-    def _send(self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str]) -> tuple[int, str, float]:
+    def _busy(self, method: str, path: str, headers: Mapping[str, str]) -> KubeError:
+        """API Priority and Fairness names its objects by their uid (kubernetes.io, flow-control)."""
+        flow = headers.get("X-Kubernetes-PF-FlowSchema-UID", "unknown")
+        level = headers.get("X-Kubernetes-PF-PriorityLevel-UID", "unknown")
+        error = KubeError(
+            f"{method} {path} at {self._server}",
+            f"too many requests for {self.patience:.0f} s (uid of FlowSchema {flow}, of its priority level {level})",
+            "room for this client's requests",
+            "Find out what else floods the API server, or give this client a priority level with more shares",
+        )
+        return _with_status(error, 429)
+
+    def _send(
+        self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str]
+    ) -> tuple[int, str, Mapping[str, str]]:
         import urllib3
 
         with self._lock:
@@ -136,17 +166,17 @@ class KubeClient:
                 "an answer",
                 "Check that it runs, that this host may reach it, and that kubeconfig, host and ca_cert are right",
             ) from error
-        wait = answer.headers.get("Retry-After", "1")
-        return answer.status, answer.data.decode("utf-8", "replace"), float(wait) if wait.isdigit() else 1.0
+        return answer.status, answer.data.decode("utf-8", "replace"), answer.headers
 
     def _refusal(self, method: str, path: str, status: int, answer: str) -> KubeError:
         try:
-            said = json.loads(answer).get("message") or answer
+            content = json.loads(answer)
+            said = content.get("message") or answer
         except (ValueError, AttributeError):
-            said = answer
+            content, said = {}, answer
         subject = f"{method} {path} at {self._server}"
         if status == 409:
-            return ConflictError(subject, said)
+            return ConflictError(subject, conflicts_of(content) or said)
         if status == 401:
             return _with_status(
                 KubeError(subject, said, "known credentials", "Check kubeconfig, context or api_key"), 401
@@ -203,17 +233,30 @@ class KubeClient:
             )
         return self._kinds[api_version][kind]
 
-    def is_namespaced(self, api_version: str, kind: str) -> bool:
-        """Whether objects of a kind live in namespaces; no, when the server does not serve it (yet)."""
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Whether the server knows a kind."""
         try:
-            return self._kind(api_version, kind)[1]
+            self._kind(api_version, kind)
         except UnknownKindError:
             return False
+        return True
+
+    def is_namespaced(self, api_version: str, kind: str) -> bool:
+        """Whether objects of a kind live in namespaces; no, when the server does not serve it (yet)."""
+        return self.serves(api_version, kind) and self._kind(api_version, kind)[1]
 
     def _path_of(self, ref: ObjectRef) -> str:
         return self.path(ref.api_version, ref.kind, ref.namespace, ref.name)
 
     # ---- objects --------------------------------------------------------------------------------------------
+
+    def names(self, api_version: str, kind: str, namespace: str) -> Optional[set[str]]:
+        """The names of all objects of a kind in a place; nothing when they are more than one page."""
+        page = self.raw("GET", self.path(api_version, kind, namespace), query={"limit": str(PAGE)}, accept=NAMES_ONLY)
+        if page["metadata"].get("continue"):
+            return None
+        # An empty page of names has no list at all.
+        return {item["metadata"]["name"] for item in page["items"] or []}
 
     def get(self, ref: ObjectRef) -> Optional[Object]:
         """Read an object; nothing when it, its kind or its namespace is not there."""
@@ -254,6 +297,25 @@ class KubeClient:
             query=_query(dry_run, fieldManager=MANAGER),
             body=obj,
         )
+        return answer
+
+    def rehearse(self, obj: Object, namespace: str) -> Object:
+        """What the server would make of a new object, judged in another namespace than its own.
+
+        :param namespace: one that is there; the answer names the object's own again.
+        :raises KubeError: the server refuses the object.
+        """
+        ref = ref_of(obj)
+        # With a generated name, nothing that is there is in the way.
+        metadata = {key: value for key, value in obj["metadata"].items() if key != "name"}
+        answer: Object = self.raw(
+            "POST",
+            self.path(ref.api_version, ref.kind, namespace),
+            query=_query(True, fieldManager=MANAGER, fieldValidation="Strict"),
+            body={**obj, "metadata": {**metadata, "namespace": namespace, "generateName": f"{ref.name}-"}},
+        )
+        answer["metadata"].pop("generateName", None)
+        answer["metadata"] |= {"name": ref.name, "namespace": ref.namespace}
         return answer
 
     def _place_of(self, ref: ObjectRef) -> str:
@@ -298,6 +360,11 @@ class KubeClient:
                 "fields that nobody else manages",
                 "Leave these fields to their manager, or set force_conflicts to take them over",
             ) from error
+        except (UnreachableError, UnknownKindError):
+            raise
+        except KubeError as error:
+            # Which object it is says more than its path.
+            raise _with_status(KubeError(str(ref), error.seen, error.expected, error.remedy), error.status) from error
         return answer
 
     def delete(self, ref: ObjectRef, *, propagation: str = "Foreground", dry_run: bool = False) -> bool:
@@ -315,6 +382,22 @@ class KubeClient:
 
 def _root(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def conflicts_of(status: Mapping[str, Any]) -> str:
+    """Which field is whose, of a refused server-side apply; empty when the answer does not say.
+
+    :param status: the server's answer, a ``Status``; its causes hold one sentence a field (FieldManagerConflict).
+    """
+    causes = (status.get("details") or {}).get("causes") or []
+    told = [cause for cause in causes if cause.get("reason") == "FieldManagerConflict"]
+    lines = [f"{cause.get('field', '?')}: {cause.get('message', '?')}" for cause in told]
+    more = f"; and {len(lines) - CONFLICTS_SHOWN} more fields" if len(lines) > CONFLICTS_SHOWN else ""
+    return "; ".join(lines[:CONFLICTS_SHOWN]) + more
+
+
+def _seconds(wait: Optional[str]) -> float:
+    return float(wait) if wait and wait.isdigit() else 1.0
 
 
 def _with_status(error: KubeError, status: int) -> KubeError:

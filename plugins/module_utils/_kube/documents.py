@@ -138,4 +138,5 @@ def dump(obj: Any) -> str:
     """An object as YAML, for a diff."""
     import yaml
 
-    return str(yaml.safe_dump(obj, sort_keys=True, default_flow_style=False))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(obj, Dumper=dumper, sort_keys=True, default_flow_style=False))

@@ -18,6 +18,7 @@ Object = dict[str, Any]
 
 MANAGER = "netops.kubernetes"
 MANAGED_BY = "app.kubernetes.io/managed-by"
+DEFINITION = "CustomResourceDefinition"
 
 
 class ManifestError(NetopsError):
@@ -44,6 +45,8 @@ def ref_of(obj: Mapping[str, Any]) -> ObjectRef:
     :raises ManifestError: it lacks ``apiVersion``, ``kind`` or ``metadata.name``.
     """
     metadata = obj.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise ManifestError(f"object {obj.get('kind') or obj!r}", f"metadata is {metadata!r}", "a mapping with a name")
     for field, value in (
         ("apiVersion", obj.get("apiVersion")),
         ("kind", obj.get("kind")),
@@ -71,7 +74,7 @@ def flatten(documents: list[Any]) -> list[Object]:
             raise ManifestError("manifest", f"a document is a {type(document).__name__}", "a mapping")
         kind = document.get("kind")
         if isinstance(kind, str) and kind.endswith("List") and "items" in document:
-            objects.extend(flatten(document["items"]))
+            objects.extend(flatten(list(document["items"] or [])))
         else:
             objects.append(document)
     seen: dict[ObjectRef, int] = {}
@@ -80,6 +83,8 @@ def flatten(documents: list[Any]) -> list[Object]:
         if ref in seen:
             raise ManifestError(str(ref), "it is given twice", "one definition an object", "Remove one of them")
         seen[ref] = number
+        if ref.kind == DEFINITION:
+            require_definition(obj)
     return objects
 
 
@@ -90,17 +95,25 @@ RANKS = {
     "ServiceAccount": 2,
     "ClusterRole": 2,
     "Role": 2,
+    "PriorityClass": 2,
     "ClusterRoleBinding": 3,
     "RoleBinding": 3,
     "ConfigMap": 3,
     "Secret": 3,
+    "LimitRange": 3,
+    "ResourceQuota": 3,
+    # These stand in the way of every other request until what they point to runs.
+    "APIService": 5,
+    "MutatingWebhookConfiguration": 5,
+    "ValidatingWebhookConfiguration": 5,
 }
-LAST_RANK = 4
+COMMON_RANK = 4
+LAST_RANK = 5
 
 
 def rank(obj: Mapping[str, Any]) -> int:
     """In which wave an object is applied: 0 first."""
-    return RANKS.get(str(obj["kind"]), LAST_RANK)
+    return RANKS.get(str(obj["kind"]), COMMON_RANK)
 
 
 def waves(objects: list[Object]) -> list[list[Object]]:
@@ -119,15 +132,31 @@ def definer_of(ref: ObjectRef, objects: Sequence[Object]) -> Object:
     """The CustomResourceDefinition among ``objects`` that defines the kind of ``ref``; empty when there is none."""
     group, _unused, version = ref.api_version.rpartition("/")
     for obj in objects:
-        spec = obj.get("spec") or {}
-        if (
-            obj.get("kind") == "CustomResourceDefinition"
-            and spec["group"] == group
-            and spec["names"]["kind"] == ref.kind
-            and any(served["name"] == version for served in spec["versions"])
-        ):
-            return obj
+        if obj.get("kind") == DEFINITION and obj["spec"]["group"] == group:
+            spec = obj["spec"]
+            if spec["names"]["kind"] == ref.kind and any(served["name"] == version for served in spec["versions"]):
+                return obj
     return {}
+
+
+def require_definition(obj: Mapping[str, Any]) -> None:
+    """Require that a CustomResourceDefinition says what it defines.
+
+    :raises ManifestError: its group, kind, scope or versions are missing.
+    """
+    spec = obj.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    names, versions = spec.get("names"), spec.get("versions")
+    for field, sound in (
+        ("spec.group", isinstance(spec.get("group"), str)),
+        ("spec.scope", spec.get("scope") in ("Namespaced", "Cluster")),
+        ("spec.names.kind", isinstance(names, dict) and isinstance(names.get("kind"), str)),
+        ("spec.versions", isinstance(versions, list) and all(isinstance(v, dict) and v.get("name") for v in versions)),
+    ):
+        if not sound:
+            raise ManifestError(
+                str(ref_of(obj)), f"{field} is missing or malformed", "a CustomResourceDefinition of apiextensions v1"
+            )
 
 
 def marked(obj: Object) -> Object:
@@ -169,3 +198,12 @@ def same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
         {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key not in NOISE}} for obj in ours
     ]
     return stripped[0] == stripped[1]
+
+
+def merged(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
+    """What an apply would make of an object, as far as that can be told without its schema: lists are replaced."""
+    result = dict(before)
+    for key, value in wanted.items():
+        inner = result.get(key)
+        result[key] = merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return result

@@ -8,20 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import (
-    Change,
-    apply_all,
-    converge,
-    delete_all,
-    dissolve,
-    placed,
-    result_of,
-    wait_ready,
-)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all, converge, placed
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change, result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ManifestError, Object
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import Condition, is_judged
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, dissolve
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,10 +26,11 @@ if TYPE_CHECKING:
 OWNER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
 
 
-def manifest(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: bool) -> dict[str, Any]:
+def manifest(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: bool, diff: bool) -> dict[str, Any]:
     """Do what the options ask.
 
     :param asked: the module's options.
+    :param diff: whether the result is to show what changes.
     :param render: makes readable text of an object, for the diff.
     :raises NetopsError: the options, an object or the API server stand in the way.
     """
@@ -59,7 +54,7 @@ def manifest(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: b
         conditions = [Condition(one["kind"], one["type"], one["status"]) for one in asked["conditions"]]
         judged = [obj for obj in placed(client, objects) if is_judged(obj["kind"], conditions)]
         wait_ready(client, judged, asked["wait_timeout"], conditions)
-    return result_of(client, changes, render)
+    return result_of(client, changes, render, diff=diff)
 
 
 def _change(

@@ -20,11 +20,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import distribution
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
     ConfigurationError,

@@ -7,7 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import TEXT_LIMIT, bounded, diff_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import (
+    TEXT_LIMIT,
+    TOTAL_LIMIT,
+    bounded,
+    diff_of,
+    diffs_of,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import conflicts_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump, verify
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import (
     is_owned,
@@ -25,7 +32,23 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     ref_of,
     waves,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import Condition, is_judged, not_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import (
+    Condition,
+    hopeless,
+    is_judged,
+    not_ready,
+    why_held,
+)
+
+SEEN = {"observedGeneration": 1}
+UPDATED = {"desiredNumberScheduled": 2, "updatedNumberScheduled": 2}
+ONE = {"readyReplicas": 1, "currentRevision": "a"}
+
+
+def said(reason: str = "because", **conditions: str) -> dict[str, Any]:
+    """A status with these conditions."""
+    common = {"reason": reason, "message": "why"}
+    return {"conditions": [{"type": name, "status": status, **common} for name, status in conditions.items()]}
 
 
 def thing(kind: str, name: str = "a", **more: Any) -> dict[str, Any]:
@@ -33,13 +56,15 @@ def thing(kind: str, name: str = "a", **more: Any) -> dict[str, Any]:
 
 
 def test_waves_put_first_what_others_stand_on() -> None:
-    kinds = ["DaemonSet", "ClusterRoleBinding", "CustomResourceDefinition", "ServiceAccount", "Namespace"]
+    kinds = ["ValidatingWebhookConfiguration", "DaemonSet", "ClusterRoleBinding", "ServiceAccount"]
+    kinds += ["CustomResourceDefinition", "Namespace"]
     assert [obj["kind"] for wave in waves([thing(kind) for kind in kinds]) for obj in wave] == [
         "Namespace",
         "CustomResourceDefinition",
         "ServiceAccount",
         "ClusterRoleBinding",
         "DaemonSet",
+        "ValidatingWebhookConfiguration",
     ]
 
 
@@ -107,6 +132,17 @@ def test_checksums(checksum: str, expected: str) -> None:
         ("DaemonSet", 1, {"observedGeneration": 1, "desiredNumberScheduled": 2}, "0 of 2 pods are updated"),
         ("Namespace", 1, {"phase": "Active"}, ""),
         ("Pod", 1, {"conditions": [{"type": "Ready", "status": "True"}]}, ""),
+        ("DaemonSet", 1, {**SEEN, **UPDATED}, "0 of 2 pods are available"),
+        ("StatefulSet", 1, {}, "its controller has not seen it yet"),
+        ("StatefulSet", 1, SEEN, "0 of 1 pods are ready"),
+        ("StatefulSet", 1, {**SEEN, **ONE, "updateRevision": "b"}, "0 of 1 pods are updated"),
+        ("StatefulSet", 1, {**SEEN, **ONE, "updateRevision": "a"}, ""),
+        ("ReplicaSet", 1, SEEN, "0 of 1 pods are ready"),
+        ("PersistentVolumeClaim", 1, {"phase": "Pending"}, "phase Pending"),
+        ("CustomResourceDefinition", 1, said(NamesAccepted="False"), "its names are taken: why"),
+        ("APIService", 1, said(Available="False"), "condition Available is False: why"),
+        ("TigeraStatus", 1, said(Available="True", Progressing="True"), "condition Progressing is True: why"),
+        ("TigeraStatus", 1, said(Available="True", Progressing="False", Degraded="False"), ""),
         ("Job", 1, {}, "condition Complete is not there yet"),
     ],
 )
@@ -116,11 +152,72 @@ def test_readiness(kind: str, generation: int, status: dict[str, Any], expected:
     assert not_ready(obj) == expected
 
 
+def test_a_daemon_set_that_is_updated_by_hand_need_not_be_new() -> None:
+    counts = {"observedGeneration": 1, "desiredNumberScheduled": 2, "numberAvailable": 2}
+    by_hand = thing("DaemonSet", spec={"updateStrategy": {"type": "OnDelete"}}, status=counts)
+    assert not_ready(by_hand) == ""
+    assert not_ready(thing("DaemonSet", status=counts)) == "0 of 2 pods are updated"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [
+        ("Job", said("BackoffLimitExceeded", Failed="True"), "BackoffLimitExceeded: why"),
+        ("Deployment", said("ProgressDeadlineExceeded", Progressing="False"), "ProgressDeadlineExceeded: why"),
+        ("Deployment", said("Other", Progressing="False"), ""),
+        ("Pod", said(Failed="True"), ""),
+    ],
+)
+def test_what_waiting_does_not_heal(kind: str, status: dict[str, Any], expected: str) -> None:
+    assert hopeless(thing(kind, status=status)) == expected
+
+
+def test_what_holds_an_object_is_told_with_who_serves_it() -> None:
+    claim = thing("PersistentVolumeClaim")
+    claim["metadata"] |= {"finalizers": ["kubernetes.io/pvc-protection", "a/b"], "deletionTimestamp": "T"}
+    held = "its finalizers: kubernetes.io/pvc-protection (kube-controller-manager: a pod still uses the claim), a/b"
+    assert why_held(claim) == f"{held}; marked for deletion at T"
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        (None, "spec.group"),
+        ({"group": "g"}, "spec.scope"),
+        ({"group": "g", "scope": "Cluster"}, "spec.names.kind"),
+        ({"group": "g", "scope": "Cluster", "names": {"kind": "K"}, "versions": [{}]}, "spec.versions"),
+    ],
+)
+def test_a_definition_that_defines_nothing_is_named(spec: Any, field: str) -> None:
+    with pytest.raises(ManifestError, match=f"CustomResourceDefinition 'a': {field} is missing or malformed"):
+        flatten([thing("CustomResourceDefinition", spec=spec)])
+
+
+def test_metadata_that_is_no_mapping_is_named() -> None:
+    with pytest.raises(ManifestError, match="metadata is 'x'; expected a mapping with a name"):
+        ref_of({"apiVersion": "v1", "kind": "Pod", "metadata": "x"})
+
+
+def test_conflicts_name_each_field_up_to_a_bound() -> None:
+    causes = [{"reason": "FieldManagerConflict", "field": f".a{n}", "message": 'conflict with "x"'} for n in range(25)]
+    told = conflicts_of({"details": {"causes": causes}})
+    assert told.startswith('.a0: conflict with "x"; .a1: ')
+    assert told.endswith("and 5 more fields")
+    assert conflicts_of({"details": {"causes": [{"reason": "Other"}]}}) == ""
+
+
+def test_a_long_diff_ends_in_names() -> None:
+    long = {"data": {f"key-{number}": "x" for number in range(5000)}}
+    shown = diffs_of([(str(number), {}, long) for number in range(200)], dump)
+    assert sum(len(entry["after"]) for entry in shown) < TOTAL_LIMIT + 2 * TEXT_LIMIT + 200 * 100
+    assert shown[-1]["after"].startswith("(not shown")
+
+
 def test_conditions_take_the_place_of_a_kinds_rule() -> None:
     asked = [Condition("Namespace", "Clean")]
     assert not_ready(thing("Namespace", status={"phase": "Active"}), asked) == "condition Clean is not there yet"
-    assert is_judged("TigeraStatus", [Condition("TigeraStatus", "Available")])
-    assert not is_judged("TigeraStatus")
+    assert is_judged("Certificate", [Condition("Certificate", "Ready")])
+    assert not is_judged("Certificate")
 
 
 def test_a_reference_reads_well() -> None:

@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Until objects are ready, or gone: together, and with every reason when the time is up."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import hopeless, not_ready, why_held
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.reading import observe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import Condition
+
+# Many things are there at once; who waits longer looks less often.
+FIRST_POLL_SECONDS = 0.1
+POLL_SECONDS = 1.0
+SHOWN = 10
+
+
+def wait_ready(
+    client: KubeClient, objects: Sequence[Object], timeout: float, conditions: Sequence[Condition] = ()
+) -> None:
+    """Wait until every object is ready.
+
+    :param timeout: seconds for all of them.
+    :param conditions: what objects of some kinds must say of themselves, beyond the rules of their kind.
+    :raises KubeError: some are not, or one never will be; the text says what each still lacks.
+    """
+    deadline = time.monotonic() + timeout
+    pause = FIRST_POLL_SECONDS
+    left: Iterable[ObjectRef] = [ref_of(obj) for obj in objects]
+    while True:
+        reasons = _reasons(client, left, conditions)
+        if not reasons:
+            return
+        if time.monotonic() > deadline:
+            raise _not_ready_after(reasons, timeout)
+        left = reasons
+        time.sleep(pause)
+        pause = min(POLL_SECONDS, 2 * pause)
+
+
+def wait_served(client: KubeClient, definitions: Sequence[Object], timeout: float) -> None:
+    """Wait until the server answers for every kind that CustomResourceDefinitions define.
+
+    Discovery is asked, a small answer a group; the definitions themselves are large.
+
+    :param timeout: seconds for all of them.
+    :raises KubeError: some are not served; the text says what each still lacks.
+    """
+    deadline = time.monotonic() + timeout
+    pause = FIRST_POLL_SECONDS
+    left = list(definitions)
+    while True:
+        left = [definition for definition in left if not _is_served(client, definition)]
+        if not left:
+            return
+        if time.monotonic() > deadline:
+            wait_ready(client, left, 0.0)
+            return
+        time.sleep(pause)
+        pause = min(POLL_SECONDS, 2 * pause)
+        for definition in left:
+            for api_version in _versions(definition):
+                client.forget_kinds(api_version)
+
+
+def _is_served(client: KubeClient, definition: Object) -> bool:
+    kind = definition["spec"]["names"]["kind"]
+    return all(client.serves(api_version, kind) for api_version in _versions(definition))
+
+
+def _versions(definition: Object) -> list[str]:
+    spec = definition["spec"]
+    return [f"{spec['group']}/{version['name']}" for version in spec["versions"] if version.get("served")]
+
+
+def _reasons(client: KubeClient, refs: Iterable[ObjectRef], conditions: Sequence[Condition]) -> dict[ObjectRef, str]:
+    """Why the objects that are not ready are not."""
+    refs = list(refs)
+    observed = observe(client, refs)
+    reasons: dict[ObjectRef, str] = {}
+    for ref in refs:
+        live = observed.read(client, ref)
+        lost = hopeless(live) if live else ""
+        if lost:
+            raise KubeError(str(ref), lost, "a ready object", "Look at its events and at the logs of its pods")
+        reason = not_ready(live, conditions) if live else "it is not there"
+        if reason:
+            reasons[ref] = reason
+    return reasons
+
+
+def _not_ready_after(reasons: Mapping[ObjectRef, str], timeout: float) -> KubeError:
+    told = [f"{ref}: not ready after {timeout:.0f} s: {reason}" for ref, reason in reasons.items()]
+    subject, _unused, seen = told[0].partition(": ")
+    more = [f"and {len(told) - SHOWN} more objects"] if len(told) > SHOWN else []
+    return KubeError(
+        subject,
+        "; ".join([seen, *told[1:SHOWN], *more]),
+        "a ready object",
+        "Look at its events and at the logs of its pods, or raise wait_timeout",
+    )
+
+
+def wait_gone(client: KubeClient, refs: Iterable[ObjectRef], deadline: float) -> None:
+    """Wait until objects are not there any more.
+
+    :param deadline: on the monotonic clock, in seconds.
+    :raises KubeError: one is still there; the text names what holds it.
+    """
+    pause = FIRST_POLL_SECONDS
+    left = list(refs)
+    while left:
+        observed = observe(client, left)
+        there = {ref: live for ref in left if (live := observed.read(client, ref)) is not None}
+        if there and time.monotonic() > deadline:
+            ref, live = next(iter(there.items()))
+            others = f" ({len(there) - 1} more objects wait too)" if len(there) > 1 else ""
+            raise KubeError(
+                str(ref),
+                f"it is still being deleted{others}; {why_held(live)}",
+                "an object that goes away",
+                "Start the controller that serves these finalizers, or delete what the object still owns",
+            )
+        left = list(there)
+        if left:
+            time.sleep(pause)
+            pause = min(POLL_SECONDS, 2 * pause)

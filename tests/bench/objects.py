@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects applied by the module ``manifest`` and by kubectl, in turns on one API server; prints ratios.
+
+The peers are one ``kubectl apply --server-side`` process for all objects, and one ``kubectl apply`` process an object,
+which is how kubespray applies its manifests. The time is that of whole processes, from the interpreter's start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.support.modules import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[2] / ".." / "shared" / "mirror")))
+SMALL = 500
+SINGLE = 100
+ROUNDS = 3
+SERVER_SIDE = ("--server-side", "--field-manager=bench")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process took: seconds, and MiB of memory at its peak."""
+
+    seconds: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The server that both sides apply to.
+
+    :param folder: for the files that kubectl reads.
+    """
+
+    programs: Path
+    kubeconfig: Path
+    folder: Path
+
+    @property
+    def module(self) -> Module:
+        return Module("manifest", {"kubeconfig": str(self.kubeconfig)})
+
+    def manifest(self, **options: Any) -> Run:
+        module = self.module
+        return measured(module.command(), module.arguments(**options), self.folder / "output")
+
+    def kubectl(self, file: Path, *flags: str) -> Run:
+        command = [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", "apply", *flags, "-f", str(file)]
+        return measured(command, "", self.folder / "output")
+
+    def written(self, name: str, objects: Sequence[dict[str, Any]]) -> Path:
+        file = self.folder / f"{name}.json"
+        file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+        return file
+
+
+def measured(command: Sequence[str], stdin: str, output: Path) -> Run:
+    """Run one process to its end.
+
+    :raises SystemExit: it failed.
+    """
+    given = output.with_suffix(".in")
+    given.touch(mode=0o600)
+    given.write_text(stdin)
+    begin = time.monotonic()
+    with given.open() as source, output.open("w") as sink:
+        child = subprocess.Popen(command, stdin=source, stdout=sink, stderr=subprocess.STDOUT)
+        _pid, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        sys.exit(f"{command[0]} ended with {child.returncode}: {output.read_text()[-2000:]}")
+    return Run(time.monotonic() - begin, used.ru_maxrss / 1024)
+
+
+def config_maps(namespace: str, value: str, number: int) -> list[dict[str, Any]]:
+    places = [{"name": f"bench-{one}", "namespace": namespace} for one in range(number)]
+    return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"key": value}} for place in places]
+
+
+def compare(what: str, ours: Callable[[], Run], theirs: Callable[[], Run], rounds: int = 1) -> None:
+    """Both in turns; prints each pair, and the median ratio."""
+    pairs = [(ours(), theirs()) for _round in range(rounds)]
+    for our, their in pairs:
+        print(
+            f"{what}: {our.seconds:.2f} s {our.peak:.0f} MiB, {their.seconds:.2f} s {their.peak:.0f} MiB, "
+            f"{their.seconds / our.seconds:.1f}"
+        )
+    ratio = statistics.median(their.seconds / our.seconds for our, their in pairs)
+    print(f"{what}, median ratio: {ratio:.1f}")
+
+
+def one_by_one(bench: Bench, objects: Sequence[dict[str, Any]]) -> Run:
+    runs = [bench.kubectl(bench.written("single", [obj])) for obj in objects]
+    return Run(sum(run.seconds for run in runs), max(run.peak for run in runs))
+
+
+def small_objects(bench: Bench) -> None:
+    """500 ConfigMaps, one process against one process."""
+    for value, what, rounds in (("1", "first run", 1), ("1", "rerun", ROUNDS), ("2", "change", 1)):
+        compare(
+            f"{SMALL} ConfigMaps, kubectl --server-side, {what}",
+            partial(bench.manifest, definitions=config_maps("ours", value, SMALL)),
+            partial(bench.kubectl, bench.written("many", config_maps("theirs", value, SMALL)), *SERVER_SIDE),
+            rounds,
+        )
+
+
+def single_objects(bench: Bench) -> None:
+    """100 ConfigMaps, one process against one process an object."""
+    for value, what in (("1", "first run"), ("1", "rerun"), ("2", "change")):
+        compare(
+            f"{SINGLE} ConfigMaps, one kubectl an object, {what}",
+            partial(bench.manifest, definitions=config_maps("single-ours", value, SINGLE)),
+            partial(one_by_one, bench, config_maps("single-theirs", value, SINGLE)),
+        )
+
+
+def served_by_kubectl(bench: Bench, file: Path) -> Run:
+    """Applied, and established: what the module waits for too."""
+    applied = bench.kubectl(file, *SERVER_SIDE)
+    waiting = [str(bench.programs / "kubectl"), f"--kubeconfig={bench.kubeconfig}", "wait", "-f", str(file)]
+    waited = measured([*waiting, "--for=condition=Established", "--timeout=60s"], "", bench.folder / "output")
+    return Run(applied.seconds + waited.seconds, max(applied.peak, waited.peak))
+
+
+def definitions(ours: Bench, theirs: Bench) -> None:
+    """Calico's CustomResourceDefinitions, 3 MB, each side on a server of its own: their names are the cluster's."""
+    files = sorted(MIRROR.glob("calico/*/operator-crds.yaml"))
+    if not files:
+        sys.exit(f"no operator-crds.yaml below {MIRROR}; set NETOPS_MIRROR to a folder with the upstream manifests")
+    compare(
+        "Calico's CRDs, kubectl --server-side and wait, first run",
+        partial(ours.manifest, src=[str(files[-1])]),
+        partial(served_by_kubectl, theirs, files[-1]),
+    )
+    compare(
+        "Calico's CRDs, kubectl --server-side, rerun",
+        partial(ours.manifest, src=[str(files[-1])]),
+        partial(theirs.kubectl, files[-1], *SERVER_SIDE),
+        ROUNDS,
+    )
