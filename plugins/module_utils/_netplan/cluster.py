@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Range, network, overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,10 +20,6 @@ KUBEADM = ObjectRef("v1", "ConfigMap", "kubeadm-config", "kube-system")
 # k8s.io/kubernetes pkg/controlplane/apiserver/options: the default of --service-node-port-range.
 NODEPORT_RANGE = "30000-32767"
 DNS = ObjectRef("v1", "Service", "kube-dns", "kube-system")
-
-
-class NetworkError(NetopsError):
-    """Networks that cannot work together."""
 
 
 def network_of(client: KubeClient) -> dict[str, Any]:
@@ -99,24 +95,14 @@ def require_sound(pods: Sequence[str], services: Sequence[str], nodes: Sequence[
 
     :raises NetworkError: two overlap; both are named.
     """
-    named = [*(("pod network", cidr) for cidr in pods), *(("Service network", cidr) for cidr in services)]
-    named += [(f"address of node {node['name']}", address) for node in nodes for address in node["addresses"]]
-    parsed = [(what, _network(what, cidr)) for what, cidr in named]
-    for number, (what, network) in enumerate(parsed):
-        for other_what, other in parsed[:number]:
-            if what.startswith("address") and other_what.startswith("address"):
-                continue
-            if network.version == other.version and network.overlaps(other):
-                raise NetworkError(
-                    f"{what} {network}",
-                    f"it overlaps the {other_what} {other}",
-                    "networks of their own for pods, Services and nodes",
-                    "Choose another network for one of them",
-                )
-
-
-def _network(what: str, cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        return ipaddress.ip_network(cidr)
-    except ValueError as error:
-        raise NetworkError(f"{what} {cidr!r}", str(error), "a network without host bits") from error
+    named = [("pod network", cidr, "") for cidr in pods]
+    named += [("Service network", cidr, "") for cidr in services]
+    named += [(f"address of node {node['name']}", address, "node") for node in nodes for address in node["addresses"]]
+    ranges = [Range(what, network(what, cidr), group) for what, cidr, group in named]
+    for wide, narrow in overlaps(ranges):
+        raise NetworkError(
+            str(narrow),
+            f"it overlaps the {wide}",
+            "networks of their own for pods, Services and nodes",
+            "Choose another network for one of them",
+        )

@@ -17,7 +17,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.flannel imp
     net_conf,
     objects,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.cluster import NetworkError, require_sound
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.cluster import require_sound
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
 
 MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[5] / ".." / "shared" / "mirror")))
 PODS = ("10.244.0.0/16",)
