@@ -97,6 +97,8 @@ class ApiRing:
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--disable-admission-plugins=ServiceAccount",
+            # As kubeadm sets it: every CNI's pods are privileged.
+            "--allow-privileged=true",
         )
         self._wait(port)
         # Deletion in the foreground, the end of a namespace and the pods of a DaemonSet are these controllers' work.

@@ -21,6 +21,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     DEFINITION,
     Object,
+    ObjectRef,
     comparable,
     definer_of,
     identity,
@@ -60,6 +61,7 @@ class _Job:
     :param observed: what was there before, as far as lists have shown it.
     :param fresh: namespaces that this call makes: nothing can be in them.
     :param young: definitions that this call makes or changes.
+    :param taken: objects whose fields are ours whoever manages them, beyond ``force``.
     """
 
     observed: Observed
@@ -67,21 +69,29 @@ class _Job:
     young: tuple[Object, ...]
     force: bool
     check: bool
+    taken: frozenset[ObjectRef]
 
 
 def apply_all(
-    client: KubeClient, objects: Sequence[Object], *, force: bool, check: bool, owner: str = ""
+    client: KubeClient,
+    objects: Sequence[Object],
+    *,
+    force: bool,
+    check: bool,
+    owner: str = "",
+    taken: frozenset[ObjectRef] = frozenset(),
 ) -> list[Change]:
     """Apply objects in waves under the collection's mark.
 
     :param check: ask the server what it would do. What it cannot judge yet, since the kind comes with this very call,
         is judged by the definition's schema; what goes into a namespace of this call is judged in another namespace.
     :param owner: marks the objects as this owner's.
+    :param taken: objects whose fields are taken over without ``force``.
     :raises NetopsError: the server refused objects, all are named; those of earlier waves are applied.
     """
     changes: list[Change] = []
     wanted = [owned(obj, owner) for obj in placed(client, objects)]
-    job = _Job(observe(client, map(ref_of, wanted)), frozenset(), (), force, check)
+    job = _Job(observe(client, map(ref_of, wanted)), frozenset(), (), force, check, taken)
     for wave in waves(wanted):
         done = each(wave, partial(_apply, client, job))
         changes += done
@@ -146,7 +156,7 @@ def _apply_patiently(client: KubeClient, obj: Object, job: _Job) -> Object:
     begin = time.monotonic()
     while True:
         try:
-            return client.apply(obj, force=job.force, dry_run=job.check)
+            return client.apply(obj, force=job.force or ref_of(obj) in job.taken, dry_run=job.check)
         except KubeError as error:
             if job.check or not definer_of(ref_of(obj), job.young):
                 raise
@@ -186,7 +196,15 @@ def _rehearsed(client: KubeClient, obj: Object) -> Object:
 
 
 def converge(
-    client: KubeClient, objects: Sequence[Object], *, owner: str, prune: bool, force: bool, check: bool, timeout: float
+    client: KubeClient,
+    objects: Sequence[Object],
+    *,
+    owner: str,
+    prune: bool,
+    force: bool,
+    check: bool,
+    timeout: float,
+    taken: frozenset[ObjectRef] = frozenset(),
 ) -> list[Change]:
     """Apply an owner's objects, and delete what it applied before and no longer names.
 
@@ -204,7 +222,7 @@ def converge(
     obsolete = {ref for ref in listed if identity(ref) not in kept}
     if not check and not refs <= listed:
         client.apply(write_inventory(owner, refs | listed), force=True)
-    changes = apply_all(client, wanted, force=force, check=check, owner=owner)
+    changes = apply_all(client, wanted, force=force, check=check, owner=owner, taken=taken)
     if not prune:
         return changes
     changes += delete_all(client, stubs(obsolete), check=check, timeout=timeout, owner=owner)

@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Calico in a cluster: applied and waited for, taken away in an order that ends."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import (
+    CALICO_API,
+    OPERATOR_API,
+    Calico,
+    configuration,
+    endpoint,
+    installation,
+    ip_pools,
+    kept,
+    require_kept,
+    require_sound,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import MANAGER, ObjectRef, flatten
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, dissolve, stubs
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import POLL_SECONDS, wait_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+
+OWNER = "calico"
+NAMESPACES = {"operator": "tigera-operator", "manifest": "kube-system"}
+INSTALLATION = ObjectRef(OPERATOR_API, "Installation", "default")
+# What the operator says of calico-node, kube-controllers and Typha.
+STATUS = "calico"
+# The field manager of the operator: its program's name.
+OPERATOR_MANAGER = "operator"
+
+
+def objects_of(calico: Calico, upstream: Sequence[Object]) -> list[Object]:
+    """Every object of a Calico with these settings.
+
+    :param upstream: the objects of upstream's manifests.
+    :raises NetopsError: the settings are not sound, or the manifests are others.
+    """
+    require_sound(calico)
+    own = [installation(calico)] if calico.mode == "operator" else ip_pools(calico)
+    return flatten(
+        [
+            *edited(calico, upstream),
+            *endpoint(calico, NAMESPACES[calico.mode]),
+            *own,
+            *configuration(calico),
+        ]
+    )
+
+
+def provide(
+    client: KubeClient, calico: Calico, objects: Sequence[Object], *, force: bool, check: bool, timeout: float
+) -> list[Change]:
+    """Apply Calico and wait until it works.
+
+    What an older version had stays: a definition that goes takes what users have said in it along.
+
+    :param objects: all of Calico's, see :func:`objects_of`.
+    :param timeout: seconds to wait.
+    :raises NetopsError: the cluster stands in the way; a pool would be replaced.
+    """
+    _require_same_mode(client, calico)
+    if client.serves(CALICO_API, "IPPool"):
+        require_kept(calico.pools, client.list(CALICO_API, "IPPool"))
+    objects, taken = _beside_the_operator(client, objects)
+    changes = converge(
+        client, objects, owner=OWNER, prune=False, force=force, check=check, timeout=timeout, taken=taken
+    )
+    if not check:
+        deadline = time.monotonic() + timeout
+        wait_ready(client, [obj for obj in objects if obj["kind"] in {"DaemonSet", "Deployment"}], timeout)
+        if calico.mode == "operator":
+            _wait_for_operator(client, deadline)
+    return changes
+
+
+def _beside_the_operator(client: KubeClient, objects: Sequence[Object]) -> tuple[list[Object], frozenset[ObjectRef]]:
+    """The objects with what the operator has filled in, and what may be taken over from it.
+
+    It manages fields of the Installation as soon as it fills in defaults; anybody else who does is named.
+    """
+    live = client.get(INSTALLATION)
+    if live is None:
+        return list(objects), frozenset()
+    managers = {entry.get("manager") for entry in live["metadata"].get("managedFields") or []}
+    result = [kept(obj, live) if obj["kind"] == INSTALLATION.kind else obj for obj in objects]
+    return result, frozenset({INSTALLATION} if managers <= {MANAGER, OPERATOR_MANAGER} else ())
+
+
+def _require_same_mode(client: KubeClient, calico: Calico) -> None:
+    """The two modes lay down the same names in other places: the one that is there goes first."""
+    live = client.get(inventory_ref(OWNER))
+    if live is None:
+        return
+    listed = read_inventory(OWNER, live)
+    there = "operator" if any(ref.kind == INSTALLATION.kind for ref in listed) else "manifest"
+    if there != calico.mode:
+        raise KubeError(
+            "mode",
+            f"Calico is installed in mode {there}, wanted is {calico.mode}",
+            f"mode {there}",
+            "Remove it first, or keep its mode",
+        )
+
+
+def _wait_for_operator(client: KubeClient, deadline: float) -> None:
+    """Every TigeraStatus that is there is ready, that of Calico itself is, and for the Installation of now."""
+    while True:
+        reasons = unready(list(client.list(OPERATOR_API, "TigeraStatus")), client.get(INSTALLATION) or {})
+        if not reasons:
+            return
+        if time.monotonic() > deadline:
+            raise KubeError(
+                "TigeraStatus",
+                "; ".join(reasons),
+                "every part Available, and neither Progressing nor Degraded",
+                "Look at the log of tigera-operator and at the pods in calico-system, or raise wait_timeout",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def unready(statuses: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> list[str]:
+    """Why Calico is not ready yet, by its parts.
+
+    :param statuses: the TigeraStatuses.
+    :param wanted: the Installation.
+    """
+    reasons: list[str] = []
+    if all(one["metadata"]["name"] != STATUS for one in statuses):
+        reasons.append(f"TigeraStatus '{STATUS}' is not there yet")
+    for one in statuses:
+        reason = not_ready(one)
+        if not reason and one["metadata"]["name"] == STATUS and _is_of_before(one, wanted):
+            reason = "it does not speak of the Installation's last change yet"
+        if reason:
+            reasons.append(f"TigeraStatus '{one['metadata']['name']}': {reason}")
+    return reasons
+
+
+def _is_of_before(status: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    generation = (wanted.get("metadata") or {}).get("generation") or 0
+    seen = [one["observedGeneration"] for one in status["status"]["conditions"] if one.get("observedGeneration")]
+    return bool(seen) and max(seen) < generation
+
+
+def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
+    """Take Calico away: first what the operator serves, while it still runs; then the rest.
+
+    The other way round the operator's finalizers would hold its resources for good.
+
+    :param timeout: seconds for each of the two steps.
+    """
+    live = client.get(inventory_ref(OWNER))
+    if live is None:
+        return []
+    listed = read_inventory(OWNER, live)
+    served = [ref for ref in listed if ref.api_version == OPERATOR_API]
+    first = delete_all(client, stubs(served), check=check, timeout=timeout, owner=OWNER)
+    gone = {change.ref for change in first if change.action == "deleted"}
+    rest = dissolve(client, owner=OWNER, check=check, timeout=timeout)
+    return first + [change for change in rest if change.ref not in gone and change.ref not in served]

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Upstream's own manifests of Calico, edited for given settings.
+
+Manifest mode edits ``calico.yaml``: the ConfigMap ``calico-config``, the containers of ``calico-node`` and the images.
+Operator mode edits the operator's image alone; the rest is said in custom resources.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, CalicoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+
+NODE, CONFIG = "calico-node", "calico-config"
+OPERATOR = "tigera-operator"
+WORKLOADS = {"DaemonSet", "Deployment"}
+# Probes of the BGP daemon, which does not run without BGP.
+BGP_PROBES = {"-bird-live", "-bird-ready"}
+CONFIGURATION = "netops.kubernetes/configuration"
+
+
+def edited(calico: Calico, objects: Sequence[Object]) -> list[Object]:
+    """Upstream's objects for these settings.
+
+    :param objects: of ``calico.yaml`` in manifest mode, else of the operator's manifests.
+    :raises CalicoError: they are not what upstream publishes for this mode.
+    """
+    result = copy.deepcopy(list(objects))
+    if calico.mode == "operator":
+        _find(result, "Deployment", OPERATOR)
+        _find(result, "CustomResourceDefinition", "installations.operator.tigera.io")
+    else:
+        settings = _find(result, "ConfigMap", CONFIG)
+        _edit_settings(calico, settings["data"])
+        _edit_node(calico, _find(result, "DaemonSet", NODE), settings["data"])
+    for pod in _pods(result):
+        _edit_images(calico, pod)
+    return result
+
+
+def _find(objects: Sequence[Object], kind: str, name: str) -> Object:
+    for obj in objects:
+        if obj.get("kind") == kind and obj["metadata"]["name"] == name:
+            return obj
+    raise CalicoError(
+        "src",
+        f"{kind} '{name}' is not in it",
+        "Calico's own manifests: operator-crds.yaml and tigera-operator.yaml, or calico.yaml in manifest mode",
+    )
+
+
+def _pods(objects: Sequence[Object]) -> Iterator[dict[str, Any]]:
+    return (obj["spec"]["template"]["spec"] for obj in objects if obj.get("kind") in WORKLOADS)
+
+
+def _edit_settings(calico: Calico, data: dict[str, str]) -> None:
+    data["calico_backend"] = "bird" if calico.bgp else "vxlan"
+    data["veth_mtu"] = str(calico.mtu)
+    conflist = json.loads(data["cni_network_config"].replace("__CNI_MTU__", '"__CNI_MTU__"'))
+    ipam = conflist["plugins"][0]["ipam"]
+    # calico-ipam gives IPv4 alone unless it is told.
+    ipam["assign_ipv4"] = "true" if 4 in calico.families else "false"
+    ipam["assign_ipv6"] = "true" if 6 in calico.families else "false"
+    data["cni_network_config"] = json.dumps(conflist, indent=2).replace('"__CNI_MTU__"', "__CNI_MTU__")
+
+
+def _edit_node(calico: Calico, daemon_set: Object, data: dict[str, str]) -> None:
+    template = daemon_set["spec"]["template"]
+    container = next(one for one in template["spec"]["containers"] if one["name"] == NODE)
+    six = 6 in calico.families
+    wanted = {
+        # Pools are objects of their own here: a pool that a node makes at its first start cannot be changed later.
+        "NO_DEFAULT_POOLS": "true",
+        "CLUSTER_TYPE": "k8s,bgp" if calico.bgp else "k8s",
+        "IP": "autodetect" if 4 in calico.families else "none",
+        "IP6": "autodetect" if six else "none",
+        "FELIX_IPV6SUPPORT": "true" if six else "false",
+    }
+    for name in ("IP_AUTODETECTION_METHOD", "IP6_AUTODETECTION_METHOD"):
+        if calico.autodetection:
+            wanted[name] = calico.autodetection
+    kept = [one for one in container["env"] if one["name"] not in wanted and not one["name"].startswith("CALICO_IPV")]
+    container["env"] = [*kept, *({"name": name, "value": value} for name, value in wanted.items())]
+    if not calico.bgp:
+        for probe in ("livenessProbe", "readinessProbe"):
+            command = container[probe]["exec"]["command"]
+            container[probe]["exec"]["command"] = [word for word in command if word not in BGP_PROBES]
+    # Pods read the ConfigMap once, when they start: another configuration must be another pod.
+    annotations = template["metadata"].setdefault("annotations", {})
+    annotations[CONFIGURATION] = json.dumps(data, sort_keys=True)
+
+
+def _edit_images(calico: Calico, pod: dict[str, Any]) -> None:
+    for container in [*(pod.get("initContainers") or []), *pod["containers"]]:
+        container["image"] = image(calico, container["image"])
+    if calico.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in calico.pull_secrets]
+
+
+def image(calico: Calico, upstream: str) -> str:
+    """Where a node gets an image: the registry and folder that are set, and the digest in place of the tag."""
+    path, _unused, tag = upstream.rpartition(":")
+    folder, _unused, name = path.rpartition("/")
+    if calico.registry:
+        place = calico.image_path or folder.partition("/")[2]
+        folder = "/".join(part for part in (calico.registry.rstrip("/"), place.strip("/")) if part)
+    digest = calico.digests.get(name)
+    return f"{folder}/{name}@{digest}" if digest else f"{folder}/{name}:{tag}"
+
+
+def images(objects: Sequence[Object]) -> list[str]:
+    """Every image that the objects name, for whoever fills a registry."""
+    found = {
+        container["image"]
+        for pod in _pods(objects)
+        for container in [*(pod.get("initContainers") or []), *pod["containers"]]
+    }
+    return sorted(found)

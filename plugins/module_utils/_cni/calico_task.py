@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What one task of the module ``calico`` does, from its options to its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, pools_of, require_sound
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, provide, remove
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import images
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import require_supported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SETTINGS = (
+    *("version", "mode", "mtu", "bgp", "as_number", "node_mesh", "linux_dataplane", "api_endpoint", "autodetection"),
+    *("wireguard", "vxlan_port", "vxlan_vni", "registry", "image_path", "digests", "installation", "felix"),
+)
+
+
+def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: bool, diff: bool) -> dict[str, Any]:
+    """Do what the options ask.
+
+    :param asked: the module's options.
+    :param render: makes readable text of an object, for the diff.
+    :raises NetopsError: the options, a manifest or the API server stand in the way.
+    """
+    timeout = float(asked["wait_timeout"])
+    if asked["state"] == "absent":
+        client = connect(asked)
+        return result_of(client, remove(client, check=check, timeout=timeout), render, diff=diff)
+    wanted = Calico(
+        pools=pools_of(asked["pod_cidrs"], asked["pools"], asked["encapsulation"]),
+        bgp_peers=tuple(asked["bgp_peers"]),
+        pull_secrets=tuple(asked["pull_secrets"]),
+        **{name: asked[name] for name in SETTINGS},
+    )
+    require_sound(wanted)
+    src, checksum = asked["src"], asked["checksum"]
+    if not src:
+        src, checksum = sources(wanted.version, wanted.mode)
+    objects = objects_of(wanted, load([], src, checksum))
+    client = connect(asked)
+    # Which kernels the nodes have, Calico's own start will say.
+    warnings = require_supported("calico", wanted.version, client.server_version, [], force=False)
+    changes = provide(client, wanted, objects, force=asked["force_conflicts"], check=check, timeout=timeout)
+    told = {"warnings": warnings} if warnings else {}
+    return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}

@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module calico with upstream's own manifests against a real API server; a double plays the operator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.support.calico_operator_double import CalicoOperatorDouble
+from tests.support.modules import Module, state_matrix
+from tests.testbed.api_ring import ApiRing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[2] / ".." / "shared" / "mirror")))
+POOL = {"name": "default-ipv4-ippool", "cidr": "10.244.0.0/16"}
+INSTALLATION = ObjectRef("operator.tigera.io/v1", "Installation", "default")
+
+
+def source(version: str, mode: str = "operator") -> dict[str, Any]:
+    """The options that name upstream's manifests of a version."""
+    names = ("operator-crds.yaml", "tigera-operator.yaml") if mode == "operator" else ("calico.yaml",)
+    files = [MIRROR / "calico" / version / name for name in names]
+    present = [str(file) for file in files if file.exists()]
+    assert present, f"no manifests in {MIRROR / 'calico' / version}; set NETOPS_MIRROR to upstream's manifests"
+    return {"version": version, "mode": mode, "src": present, "pod_cidrs": ["10.244.0.0/16"], "wait_timeout": 60}
+
+
+@pytest.fixture(scope="module")
+def operated(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own, for the operator: Calico's definitions are the cluster's."""
+    with ApiRing(programs, tmp_path_factory.mktemp("operated")) as ring:
+        yield str(ring.kubeconfig)
+
+
+@pytest.fixture
+def empty(programs: Path, tmp_path: Path) -> Iterator[str]:
+    """A server without anything."""
+    with ApiRing(programs, tmp_path) as ring:
+        yield str(ring.kubeconfig)
+
+
+def module(kubeconfig: str) -> Module:
+    return Module("calico", {"kubeconfig": kubeconfig})
+
+
+def spec_of(client: KubeClient, ref: ObjectRef) -> dict[str, Any]:
+    client.forget_kinds(ref.api_version)
+    live = client.get(ref)
+    assert live, ref
+    spec: dict[str, Any] = live["spec"]
+    return spec
+
+
+def pool(client: KubeClient, name: str) -> dict[str, Any]:
+    return spec_of(client, ObjectRef("crd.projectcalico.org/v1", "IPPool", name))
+
+
+def changed_in(result: dict[str, Any]) -> set[str]:
+    return {one["object"] for one in result["changes"] if one["action"] == "changed"}
+
+
+def kill_half_way(calico: Module, client: KubeClient, **options: Any) -> None:
+    process = subprocess.Popen(calico.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stdin
+    process.stdin.write(calico.arguments(**options))
+    process.stdin.close()
+    deadline = time.monotonic() + 60
+    while not list(client.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")):
+        assert time.monotonic() < deadline, "never seen half-way"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_operator_mode_from_nothing_to_an_upgrade_and_away(empty: str) -> None:
+    calico, client = module(empty), connect({"kubeconfig": empty})
+    typo = calico.fails(check=True, felix={"wireguardEnable": True}, **source("v3.32.1"))
+    assert "FelixConfiguration 'default': spec.wireguardEnable is no field of this kind" in typo
+    assert "(is wireguardEnabled meant?)" in typo
+    kill_half_way(calico, client, **source("v3.31.7"))
+    with CalicoOperatorDouble(empty) as operator:
+        first = state_matrix(calico, **source("v3.31.7"))
+        assert {"object": "Installation 'default'", "action": "created"} in first["changes"]
+        assert [image.rpartition(":")[0] for image in first["images"]] == ["quay.io/tigera/operator"]
+        assert "tested with Kubernetes 1.32 to 1.35" in str(first["warnings"])
+        # Another pool, and the old one disabled.
+        pools = [{**POOL, "disabled": True}, {"name": "larger", "cidr": "10.128.0.0/14", "block_size": 27}]
+        assert calico.succeeds(pools=pools, **source("v3.31.7"))["changed"]
+        assert pool(client, "default-ipv4-ippool")["disabled"] is True
+        assert pool(client, "larger")["blockSize"] == 27
+        # Upgrade: definitions first, then the operator; what the old version alone had stays.
+        upgraded = calico.succeeds(pools=pools, **source("v3.32.1"))
+        assert "Deployment 'tigera-operator/tigera-operator'" in changed_in(upgraded)
+        assert not [one for one in upgraded["changes"] if one["action"] == "deleted"]
+        operator.answers = False
+        message = calico.fails(state="absent", wait_timeout=2)
+        assert "Installation 'default': it is still being deleted" in message
+        assert "tigera.io/operator-cleanup (the Tigera operator)" in message
+        operator.answers = True
+        for check in (True, False):
+            assert calico.succeeds(check=check, state="absent")["changed"] is True
+    assert calico.succeeds(state="absent")["changed"] is False
+    assert not list(client.list("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
+
+
+def test_a_new_value_is_applied_and_the_operators_own_stay(operated: str) -> None:
+    calico = module(operated)
+    with CalicoOperatorDouble(operated):
+        calico.succeeds(**source("v3.31.7"))
+        assert changed_in(calico.succeeds(mtu=1400, **source("v3.31.7"))) == {"Installation 'default'"}
+        assert calico.succeeds(mtu=1400, **source("v3.31.7"))["changed"] is False
+    networking = spec_of(connect({"kubeconfig": operated}), INSTALLATION)["calicoNetwork"]
+    assert networking["mtu"] == 1400
+    assert networking["ipPools"][0]["allowedUses"] == ["Workload", "Tunnel"]
+
+
+def test_what_the_operator_says_is_wrong_is_told(operated: str) -> None:
+    calico = module(operated)
+    hasty = {**source("v3.31.7"), "wait_timeout": 3}
+    with CalicoOperatorDouble(operated):
+        calico.succeeds(**source("v3.31.7"))
+    with CalicoOperatorDouble(operated, answers=False):
+        message = calico.fails(mtu=1300, **hasty)
+    assert "TigeraStatus 'calico': it does not speak of the Installation's last change yet" in message
+    with CalicoOperatorDouble(operated, degraded="no node has an address"):
+        message = calico.fails(mtu=1300, **hasty)
+    assert "TigeraStatus 'calico': condition Available is False: no node has an address" in message
+
+
+def test_a_pool_is_never_replaced_or_forgotten(operated: str) -> None:
+    calico = module(operated)
+    with CalicoOperatorDouble(operated):
+        calico.succeeds(**source("v3.31.7"))
+        for pools, said in (
+            ([{**POOL, "cidr": "10.245.0.0/16"}], "it has 10.244.0.0/16, wanted is 10.245.0.0/16"),
+            ([{**POOL, "block_size": 28}], "its blocks are /26, wanted is /28"),
+            ([{**POOL, "name": "other", "cidr": "10.245.0.0/16"}], "no pool of this name is wanted"),
+        ):
+            for check in (True, False):
+                message = calico.fails(check=check, pools=pools, **source("v3.31.7"))
+                assert "IPPool 'default-ipv4-ippool': " in message
+                assert said in message
+
+
+def test_somebody_elses_field_of_the_installation_is_named(operated: str) -> None:
+    calico, client = module(operated), connect({"kubeconfig": operated})
+    with CalicoOperatorDouble(operated):
+        calico.succeeds(**source("v3.31.7"))
+        body = {"apiVersion": "operator.tigera.io/v1", "kind": "Installation", "metadata": {"name": "default"}}
+        body["spec"] = {"calicoNetwork": {"bgp": "Enabled"}}
+        path = "/apis/operator.tigera.io/v1/installations/default"
+        query = {"fieldManager": "somebody", "force": "true"}
+        client.raw("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
+        message = calico.fails(**source("v3.31.7"))
+        assert "Installation 'default': " in message
+        assert '.spec.calicoNetwork.bgp: conflict with "somebody"' in message
+        assert calico.succeeds(force_conflicts=True, **source("v3.31.7"))["changed"] is True
+
+
+def test_manifest_mode_through_three_versions_and_away(empty: str) -> None:
+    calico, client = module(empty), connect({"kubeconfig": empty})
+    with CalicoOperatorDouble(empty):
+        state_matrix(calico, **source("v3.28.5", "manifest"))
+        assert pool(client, "default-ipv4-ippool")["vxlanMode"] == "Always"
+        changed = calico.succeeds(mtu=1400, **source("v3.28.5", "manifest"))
+        # The pods read their configuration once: they are rolled out with it.
+        rolled_out = {"ConfigMap 'kube-system/calico-config'", "DaemonSet 'kube-system/calico-node'"}
+        assert changed_in(changed) == rolled_out
+        assert "Calico is installed in mode manifest, wanted is operator" in calico.fails(**source("v3.28.5"))
+        for version in ("v3.31.7", "v3.32.1"):
+            assert "DaemonSet 'kube-system/calico-node'" in changed_in(calico.succeeds(**source(version, "manifest")))
+            assert calico.succeeds(**source(version, "manifest"))["changed"] is False
+        assert calico.succeeds(state="absent", wait_timeout=60)["changed"] is True
+    assert not list(client.list("apps/v1", "DaemonSet"))

@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A double of the Tigera operator, and of the controllers that would run it: it cannot be built from packages.
+
+It behaves, through the real API server: fills defaults into the Installation under its own field manager, holds it by
+its finalizer, makes IPPools of it, says in TigeraStatuses how far it is, and takes away what it made when the
+Installation goes. Workloads become ready at once; it stops working when its own Deployment is gone.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError, connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+OPERATOR_API, CALICO_API = "operator.tigera.io/v1", "crd.projectcalico.org/v1"
+FINALIZER = "tigera.io/operator-cleanup"
+MANAGER = {"fieldManager": "operator"}
+INSTALLATIONS = "/apis/operator.tigera.io/v1/installations"
+STATUSES = "/apis/operator.tigera.io/v1/tigerastatuses"
+POOLS = "/apis/crd.projectcalico.org/v1/ippools"
+OWN = ObjectRef("apps/v1", "Deployment", "tigera-operator", "tigera-operator")
+POLL_SECONDS = 0.2
+
+
+class CalicoOperatorDouble:
+    """Runs in a thread while the block lasts.
+
+    :param degraded: what it says is wrong instead of becoming available.
+    :param answers: whether it runs at all.
+    """
+
+    def __init__(self, kubeconfig: str, *, degraded: str = "", answers: bool = True) -> None:
+        self.client: KubeClient = connect({"kubeconfig": kubeconfig})
+        self.degraded = degraded
+        self.answers = answers
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> CalicoOperatorDouble:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.wait(POLL_SECONDS):
+            try:
+                self._run_workloads()
+                if self.answers and self.client.get(OWN):
+                    self._reconcile()
+            except KubeError:
+                # Somebody else wrote in between, or a kind is not there yet: like the operator, it tries again.
+                for api_version in (OPERATOR_API, CALICO_API):
+                    self.client.forget_kinds(api_version)
+
+    def _run_workloads(self) -> None:
+        for kind in ("Deployment", "DaemonSet"):
+            for obj in self.client.list("apps/v1", kind):
+                self._make_ready(kind, obj)
+
+    def _make_ready(self, kind: str, obj: dict[str, Any]) -> None:
+        generation = obj["metadata"]["generation"]
+        if (obj.get("status") or {}).get("observedGeneration") == generation:
+            return
+        counts = (
+            dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+            if kind == "Deployment"
+            else {"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0}
+        )
+        metadata = obj["metadata"]
+        path = f"/apis/apps/v1/namespaces/{metadata['namespace']}/{kind.lower()}s/{metadata['name']}/status"
+        body = {"status": {"observedGeneration": generation, **counts}}
+        self.client.raw("PATCH", path, body=body, content_type="application/merge-patch+json")
+
+    def _reconcile(self) -> None:
+        found = list(self.client.list(OPERATOR_API, "Installation"))
+        if not found:
+            return
+        wanted = found[0]
+        if wanted["metadata"].get("deletionTimestamp"):
+            self._take_away(wanted)
+            return
+        filled = self._filled(wanted)
+        if filled != wanted:
+            wanted = self.client.raw("PUT", f"{INSTALLATIONS}/default", query=MANAGER, body=filled)
+        self._make_pools(wanted)
+        self._say("ippools", wanted)
+        self._say("calico", wanted)
+
+    def _filled(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        networking = wanted["spec"]["calicoNetwork"]
+        pools = [
+            {"allowedUses": ["Workload", "Tunnel"], "disableBGPExport": False, **pool} for pool in networking["ipPools"]
+        ]
+        spec = {"variant": "Calico", **wanted["spec"], "calicoNetwork": {**networking, "ipPools": pools}}
+        metadata = {**wanted["metadata"], "finalizers": [FINALIZER]}
+        return {**wanted, "metadata": metadata, "spec": spec}
+
+    def _make_pools(self, wanted: dict[str, Any]) -> None:
+        for pool in wanted["spec"]["calicoNetwork"]["ipPools"]:
+            spec = {"cidr": pool["cidr"], "blockSize": pool["blockSize"], "vxlanMode": "Always", "ipipMode": "Never"}
+            spec["disabled"] = bool(pool.get("disableNewAllocations"))
+            body = {"apiVersion": CALICO_API, "kind": "IPPool", "metadata": {"name": pool["name"]}, "spec": spec}
+            path = f"{POOLS}/{pool['name']}"
+            query = {**MANAGER, "force": "true"}
+            self.client.raw("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
+
+    def _say(self, part: str, wanted: dict[str, Any]) -> None:
+        generation = wanted["metadata"]["generation"]
+        ref = ObjectRef(OPERATOR_API, "TigeraStatus", part)
+        live = self.client.get(ref)
+        if live is None:
+            body = {"apiVersion": OPERATOR_API, "kind": "TigeraStatus", "metadata": {"name": part}}
+            self.client.raw("POST", STATUSES, query=MANAGER, body=body)
+        said = ((live or {}).get("status") or {}).get("conditions") or []
+        of_now = [one for one in said if one.get("observedGeneration") == generation]
+        if any(one["type"] == "Available" and one["status"] == str(not self.degraded) for one in of_now):
+            return
+        # First it is under way, and a round later it is done.
+        under_way = not of_now
+        works = not under_way and not self.degraded
+        states = {"Available": works, "Progressing": under_way, "Degraded": bool(self.degraded)}
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        conditions = [
+            {
+                "type": name,
+                "status": str(holds),
+                "observedGeneration": generation,
+                "lastTransitionTime": now,
+                "message": self.degraded or "said by the double",
+            }
+            for name, holds in states.items()
+        ]
+        body = {"status": {"conditions": conditions}}
+        self.client.raw("PATCH", f"{STATUSES}/{part}/status", body=body, content_type="application/merge-patch+json")
+
+    def _take_away(self, installation: dict[str, Any]) -> None:
+        for pool in installation["spec"]["calicoNetwork"]["ipPools"]:
+            self.client.delete(ObjectRef(CALICO_API, "IPPool", pool["name"]), propagation="Background")
+        for status in self.client.list(OPERATOR_API, "TigeraStatus"):
+            self.client.delete(ObjectRef(OPERATOR_API, "TigeraStatus", status["metadata"]["name"]))
+        left = [one for one in installation["metadata"].get("finalizers") or [] if one != FINALIZER]
+        body = {"metadata": {"finalizers": left}}
+        self.client.raw("PATCH", f"{INSTALLATIONS}/default", body=body, content_type="application/merge-patch+json")
