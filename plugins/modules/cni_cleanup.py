@@ -10,7 +10,10 @@ module: cni_cleanup
 short_description: Remove from a node what a CNI left behind
 version_added: 0.1.0
 description:
-  - Removes links, chains, tables and files of one CNI after its objects are gone. What others made stays.
+  - Removes links, routes, rules, chains, ipsets, nftables tables, pinned BPF objects, mounts and files of one CNI after
+    its objects are gone. Only what bears a name of that CNI's own goes; what others made stays as it is.
+  - A configuration that Cilium has put aside as C(*.cilium_bak) is another's, and stays. So do the address on C(tunl0),
+    which is the kernel's, and filters of C(tc) that Cilium attached on kernels before 6.6. A reboot ends both.
   - Needs root on the node. Only Python is needed there.
 author:
   - netops.kubernetes contributors (@netops-collections)
@@ -20,8 +23,15 @@ options:
   cni:
     description: Whose leftovers.
     type: str
-    choices: [flannel]
+    choices: [calico, cilium, flannel, weave]
     required: true
+  pod_cidrs:
+    description:
+      - The pod networks. Routes of the CNI's own routing protocol count when they lead into them.
+      - Without it no route is removed.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -42,18 +52,22 @@ removed:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import clean, flannel_leftovers
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.leftovers import clean, leftovers
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"cni": {"type": "str", "choices": ["flannel"], "required": True}},
+        argument_spec={
+            "cni": {"type": "str", "choices": sorted(TRACES), "required": True},
+            "pod_cidrs": {"type": "list", "elements": "str", "default": []},
+        },
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
-        found = flannel_leftovers()
+        found = leftovers(module.params["cni"], module.params["pod_cidrs"])
         removed = found.lines
         if removed and not module.check_mode:
             clean(found)

@@ -39,7 +39,8 @@ configurations:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import CONFIGURATIONS, configurations
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import configurations
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 

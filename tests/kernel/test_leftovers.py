@@ -28,18 +28,6 @@ IPTABLES_MODE = """\
 -A SITE -d 192.0.2.1/32 -j RETURN
 COMMIT
 """
-FLANNEL = """\
-*nat
-:FLANNEL-POSTRTG - [0:0]
--A POSTROUTING -j FLANNEL-POSTRTG
--A FLANNEL-POSTRTG -s 10.244.0.0/16 -j RETURN
-COMMIT
-*filter
-:FLANNEL-FWD - [0:0]
--A FORWARD -j FLANNEL-FWD
--A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT
-COMMIT
-"""
 
 
 def saved(node: Namespace) -> list[str]:
@@ -84,25 +72,6 @@ def cni_host(network: Network, tmp_path: Path) -> tuple[Namespace, tuple[str, ..
     folders = "/etc/cni /var/lib/cni /opt/cni"
     prefix = (*network.node.prefix, "unshare", "--mount", "sh", "-c", PRIVATE, "sh", folders, str(tmp_path))
     return network.node, prefix, tmp_path
-
-
-def test_state_matrix_of_cni_cleanup(cni_host: tuple[Namespace, tuple[str, ...], Path]) -> None:
-    node, prefix, root = cni_host
-    node.run("iptables-restore", stdin=FLANNEL)
-    node.run("ip", "link", "add", "cni0", "type", "bridge")
-    node.run("ip", "link", "add", "mine", "type", "bridge")
-    for name in ("etc/cni/net.d/10-flannel.conflist", "etc/cni/net.d/99-mine.conflist", "opt/cni/bin/flannel"):
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text('{"plugins": [{"type": "flannel"}]}')
-    (root / "opt/cni/bin/bridge").touch()
-    first = state_matrix(Module("cni_cleanup", {}, prefix), cni="flannel")
-    assert "link cni0" in first["removed"]
-    assert "file /opt/cni/bin/flannel" in first["removed"]
-    assert not any("FLANNEL" in line for line in saved(node))
-    assert [file.name for file in (root / "etc/cni/net.d").iterdir()] == ["99-mine.conflist"]
-    assert [file.name for file in (root / "opt/cni/bin").iterdir()] == ["bridge"]
-    assert node.run("ip", "link", "show", "mine").returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""Flannel as Kubernetes objects, and what it leaves on a node.
+"""Flannel as Kubernetes objects.
 
 The objects are those of Flannel's own ``kube-flannel.yml`` (v0.28.9) with the settings that its ``backends.md`` and
 ``configuration.md`` name.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +21,6 @@ NAME = "flannel"
 CONFLIST = "10-flannel.conflist"
 HEALTH_PORT = 8081
 BACKENDS = ("vxlan", "host-gw", "wireguard", "udp")
-CHAINS = re.compile(r"FLANNEL-POSTRTG|FLANNEL-FWD")
-LINKS = ("cni0", "flannel.1", "flannel-v6.1", "flannel-wg", "flannel-wg-v6")
-NFT_TABLES = (("ip", "flannel-ipv4"), ("ip6", "flannel-ipv6"))
 
 
 class FlannelError(NetopsError):

@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What a CNI left on a node: read by the names that are its own, and taken away."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, TRACES
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
+from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import (
+    ChainRemoval,
+    find_chains,
+    remove_chains,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import exists, require, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import Traces
+    from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Network
+
+# The container runtime and the reference plugins share these; they go when nothing is in them.
+SHARED_FOLDERS = ("/var/lib/cni/results", "/var/lib/cni/networks", "/var/lib/cni", CONFIGURATIONS)
+MOUNTS = "/proc/self/mounts"
+FAMILIES = ("-4", "-6")
+# What ip(8) calls a part of a route in JSON, and on its command line.
+ROUTE_WORDS = (("gateway", "via"), ("dev", "dev"), ("protocol", "proto"), ("table", "table"), ("metric", "metric"))
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What one CNI left on this node.
+
+    :param routes: the words that ``ip`` deletes each with.
+    :param ip_rules: likewise of policy routing.
+    :param mounts: in the order in which they are unmounted.
+    """
+
+    chains: ChainRemoval
+    links: tuple[str, ...]
+    routes: tuple[tuple[str, ...], ...]
+    ip_rules: tuple[tuple[str, ...], ...]
+    nft_tables: tuple[tuple[str, str], ...]
+    ipsets: tuple[str, ...]
+    files: tuple[str, ...]
+    mounts: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        return [
+            *(f"chain {chain}" for chain in self.chains.chains),
+            *(f"nftables table {family} {name}" for family, name in self.nft_tables),
+            *(f"ipset {name}" for name in self.ipsets),
+            *(f"link {link}" for link in self.links),
+            *(" ".join(("route", *words)) for words in self.routes),
+            *(" ".join(("routing rule", *words)) for words in self.ip_rules),
+            *(f"mount {path}" for path in self.mounts),
+            *(f"file {path}" for path in (*self.files, *self.folders)),
+        ]
+
+
+def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
+    """Read the node; nothing is changed.
+
+    :param cni: a key of TRACES.
+    :param pod_cidrs: the pod networks; only routes into them count.
+    :raises NetopsError: a pod network is none, or a program fails.
+    """
+    traces = TRACES[cni]
+    pods = [network("pod network", cidr) for cidr in pod_cidrs]
+    links = tuple(sorted(path.name for path in Path("/sys/class/net").iterdir() if traces.links.fullmatch(path.name)))
+    folders = tuple(path for path in traces.folders if Path(path).is_dir())
+    listed = set(require(["nft", "list", "tables"]).splitlines()) if exists("nft") and traces.nft_tables else set()
+    return Leftovers(
+        chains=find_chains(traces.chains, traces.rules),
+        links=links,
+        routes=tuple(_routes(traces, pods, links)),
+        ip_rules=tuple(_ip_rules(traces)),
+        nft_tables=tuple(table for table in traces.nft_tables if f"table {' '.join(table)}" in listed),
+        ipsets=_ipsets(traces),
+        files=tuple(found for pattern in traces.files for found in _files(pattern)),
+        mounts=_mounts(folders),
+        folders=folders,
+    )
+
+
+def _files(pattern: str) -> list[str]:
+    folder, _unused, name = pattern.rpartition("/")
+    return sorted(str(path) for path in Path(folder).glob(name)) if Path(folder).is_dir() else []
+
+
+def _routes(traces: Traces, pods: Sequence[Network], links: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    """Routes of the CNI's own protocols into the pod networks; those over its links go with them."""
+    if not traces.route_protocols or not pods:
+        return
+    for family in FAMILIES:
+        for route in _listed(family, "route", "show", "table", "all"):
+            if route.get("protocol") not in traces.route_protocols or route.get("dev") in links:
+                continue
+            if within(ipaddress.ip_network(route["dst"]) if route["dst"] != "default" else _all(family), pods):
+                yield (family, *_route_words(route))
+
+
+def _all(family: str) -> Network:
+    return ipaddress.ip_network("0.0.0.0/0" if family == "-4" else "::/0")
+
+
+def _route_words(route: Mapping[str, Any]) -> Iterable[str]:
+    if route.get("type") and route["type"] != "unicast":
+        yield route["type"]
+    yield route["dst"]
+    for name, word in ROUTE_WORDS:
+        # A blackhole of IPv6 is listed on the loopback device, and is not found there.
+        if name in route and not (name == "dev" and route.get("type") == "blackhole"):
+            yield from (word, str(route[name]))
+
+
+def _ip_rules(traces: Traces) -> Iterable[tuple[str, ...]]:
+    if not traces.rule_tables:
+        return
+    for family in FAMILIES:
+        for rule in _listed(family, "rule", "show"):
+            if str(rule.get("table")) in traces.rule_tables:
+                yield (family, "pref", str(rule["priority"]), "table", str(rule["table"]))
+
+
+def _listed(*words: str) -> list[dict[str, Any]]:
+    printed = require(["ip", "-j", *words])
+    found: list[dict[str, Any]] = json.loads(printed or "[]")
+    return found
+
+
+def _ipsets(traces: Traces) -> tuple[str, ...]:
+    if not exists("ipset"):
+        return ()
+    names = require(["ipset", "list", "-name"]).split()
+    return tuple(name for name in names if traces.ipsets.fullmatch(name))
+
+
+def _mounts(folders: Sequence[str]) -> tuple[str, ...]:
+    """What is mounted in or below the folders, the innermost first."""
+    places = [line.split()[1] for line in (files.read(MOUNTS) or "").splitlines()]
+    found = [place for place in places if any(place == one or place.startswith(f"{one}/") for one in folders)]
+    # A folder that is a mount itself is not the CNI's to unmount; only what it has mounted inside is.
+    return tuple(sorted((place for place in found if place not in folders), reverse=True))
+
+
+def clean(found: Leftovers) -> None:
+    """Take the leftovers away; the configuration first, so that no runtime uses the rest any more.
+
+    :raises NodeError: a program refuses; what was taken away before stays away, and the next run goes on.
+    """
+    for path in found.files:
+        files.remove(path)
+    for link in found.links:
+        # A link that goes with another, or by itself, is as good.
+        run(["ip", "link", "delete", link])
+    for family, *words in found.routes:
+        require(["ip", family, "route", "delete", *words])
+    for family, *words in found.ip_rules:
+        require(["ip", family, "rule", "delete", *words])
+    remove_chains(found.chains)
+    for family, name in found.nft_tables:
+        require(["nft", "delete", "table", family, name])
+    for name in _dependents_first(found.ipsets):
+        require(["ipset", "destroy", name])
+    for path in found.mounts:
+        require(["umount", path])
+    for path in found.folders:
+        shutil.rmtree(path)
+    for folder in SHARED_FOLDERS:
+        files.remove_empty_folder(folder)
+
+
+def _dependents_first(ipsets: Sequence[str]) -> list[str]:
+    """Sets of sets before the sets that they hold."""
+    if not ipsets:
+        return []
+    described = {name: require(["ipset", "list", name, "-terse"]) for name in ipsets}
+    return sorted(ipsets, key=lambda name: "Type: list:set" not in described[name])

@@ -1,0 +1,237 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module cni_cleanup on a real kernel: one CNI's leftovers go, and what is beside them is as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.kernel.conftest import PRIVATE
+from tests.support.modules import Module, state_matrix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kernel.conftest import Namespace, Network
+
+# Beside every CNI: names that only look like one's own.
+FOREIGN_CHAINS = """\
+*filter
+:SITE - [0:0]
+:calibrated - [0:0]
+-A FORWARD -j SITE
+-A SITE -d 192.0.2.1/32 -m comment --comment "not cali:ours" -j RETURN
+COMMIT
+*nat
+:SITE - [0:0]
+COMMIT
+"""
+FOREIGN = (
+    ("ip", "link", "add", "calidad", "type", "bridge"),
+    ("ip", "link", "add", "lxcbr0", "type", "bridge"),
+    ("ip", "link", "add", "flannel.2", "type", "bridge"),
+    ("ip", "route", "add", "blackhole", "10.250.0.0/26", "proto", "80"),
+    ("ip", "route", "add", "blackhole", "10.244.200.0/24", "proto", "static"),
+    ("ip", "rule", "add", "pref", "500", "fwmark", "0x1", "table", "100"),
+    ("ipset", "create", "site", "hash:ip"),
+    ("nft", "add", "table", "ip", "mine"),
+)
+FOREIGN_FILES = (
+    "etc/cni/net.d/99-mine.conflist",
+    "etc/cni/net.d/10-other.conflist.cilium_bak",
+    "opt/cni/bin/bridge",
+    "var/lib/cni/results/mine-1",
+    "etc/sysctl.d/50-mine.conf",
+)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What one CNI makes, as commands, chains and files; and lines that must be named."""
+
+    commands: tuple[tuple[str, ...], ...]
+    chains: str
+    files: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+INSTALLED = {
+    "flannel": Installed(
+        (
+            ("ip", "link", "add", "cni0", "type", "bridge"),
+            ("ip", "link", "add", "flannel.1", "type", "vxlan", "id", "1", "dstport", "8472", "dev", "eth0"),
+            ("nft", "add", "table", "ip6", "flannel-ipv6"),
+        ),
+        "*nat\n:FLANNEL-POSTRTG - [0:0]\n-A POSTROUTING -j FLANNEL-POSTRTG\nCOMMIT\n"
+        "*filter\n:FLANNEL-FWD - [0:0]\n-A FORWARD -j FLANNEL-FWD\nCOMMIT\n",
+        (
+            "etc/cni/net.d/10-flannel.conflist",
+            "opt/cni/bin/flannel",
+            "run/flannel/subnet.env",
+            "var/lib/cni/results/cbr0-1",
+        ),
+        ("link cni0", "link flannel.1", "nftables table ip6 flannel-ipv6", "file /opt/cni/bin/flannel"),
+    ),
+    "calico": Installed(
+        (
+            ("ip", "link", "add", "cali0123456789a", "type", "bridge"),
+            ("ip", "link", "add", "vxlan.calico", "type", "vxlan", "id", "4096", "dstport", "4789", "dev", "eth0"),
+            ("ip", "route", "add", "blackhole", "10.244.3.0/26", "proto", "80"),
+            ("ip", "route", "add", "10.244.4.0/26", "via", "198.18.1.2", "proto", "12"),
+            ("ip", "-6", "route", "add", "blackhole", "2001:db8:244::/122", "proto", "80"),
+            ("ipset", "create", "cali40this-host", "hash:net"),
+            ("ipset", "create", "cali40all", "list:set"),
+            ("ipset", "add", "cali40all", "cali40this-host"),
+            ("nft", "add", "table", "ip", "calico"),
+        ),
+        "*filter\n:cali-FORWARD - [0:0]\n:cali-tw-cali0123456789a - [0:0]\n"
+        '-A FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD\n'
+        "-A cali-FORWARD -j cali-tw-cali0123456789a\n"
+        '-A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT\nCOMMIT\n',
+        (
+            "etc/cni/net.d/10-calico.conflist",
+            "etc/cni/net.d/calico-kubeconfig",
+            "opt/cni/bin/calico",
+            "opt/cni/bin/calico-ipam",
+            "var/lib/calico/nodename",
+            "run/calico/felix.sock",
+            "var/lib/cni/results/k8s-pod-network-1",
+        ),
+        (
+            "link cali0123456789a",
+            "ipset cali40all",
+            "nftables table ip calico",
+            "route -4 blackhole 10.244.3.0/26 proto 80",
+            "mount /run/calico/cgroup",
+            "chain iptables filter cali-FORWARD",
+        ),
+    ),
+    "cilium": Installed(
+        (
+            ("ip", "link", "add", "cilium_host", "type", "veth", "peer", "name", "cilium_net"),
+            ("ip", "link", "add", "lxc0123456789ab", "type", "bridge"),
+            ("ip", "rule", "add", "pref", "9", "fwmark", "0x200/0xf00", "table", "2004"),
+        ),
+        "*filter\n:CILIUM_INPUT - [0:0]\n"
+        '-A INPUT -m comment --comment "cilium-feeder: CILIUM_INPUT" -j CILIUM_INPUT\nCOMMIT\n',
+        (
+            "etc/cni/net.d/05-cilium.conflist",
+            "opt/cni/bin/cilium-cni",
+            "etc/sysctl.d/99-zzz-override_cilium.conf",
+            "run/cilium/cilium.sock",
+        ),
+        ("link cilium_host", "routing rule -4 pref 9 table 2004", "file /etc/sysctl.d/99-zzz-override_cilium.conf"),
+    ),
+    "weave": Installed(
+        (
+            ("ip", "link", "add", "weave", "type", "bridge"),
+            ("ipset", "create", "weave-k?Z;25^M}|1s7P3|H9i;*;MhG", "hash:ip"),
+        ),
+        "*nat\n:WEAVE - [0:0]\n-A POSTROUTING -j WEAVE\nCOMMIT\n*filter\n:WEAVE-NPC - [0:0]\nCOMMIT\n",
+        ("etc/cni/net.d/10-weave.conflist", "opt/cni/bin/weave-plugin-2.8.1", "var/lib/weave/weave-netdata.db"),
+        ("link weave", "chain iptables nat WEAVE", "file /opt/cni/bin/weave-plugin-2.8.1"),
+    ),
+}
+FOLDERS = "/etc/cni /etc/sysctl.d /var/lib /var/log /opt /run"
+# What calico-node mounts for itself, where its folder is.
+MOUNTED = '[ ! -d /run/calico ] || { mkdir -p /run/calico/cgroup; mount -t tmpfs none /run/calico/cgroup; }; exec "$@"'
+
+
+@dataclass(frozen=True)
+class Host:
+    """A node whose folders are below a folder of the test."""
+
+    node: Namespace
+    root: Path
+
+    @property
+    def module(self) -> Module:
+        private = ("unshare", "--mount", "sh", "-c", PRIVATE, "sh", FOLDERS, str(self.root))
+        prefix = (*self.node.prefix, *private, "sh", "-c", MOUNTED, "sh")
+        return Module("cni_cleanup", {"pod_cidrs": ["10.244.0.0/16", "2001:db8:244::/56"]}, prefix)
+
+    def make(self, commands: tuple[tuple[str, ...], ...], chains: str, files: tuple[str, ...]) -> None:
+        for command in commands:
+            done = self.node.run(*command)
+            assert done.returncode == 0, (command, done.stderr)
+        done = self.node.run("iptables-restore", "--noflush", stdin=chains)
+        assert done.returncode == 0, done.stderr
+        for name in files:
+            file = self.root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(name)
+
+    def state(self) -> dict[str, list[str]]:
+        """All that a CNI could have touched."""
+        saved = self.node.run("iptables-save").stdout.splitlines()
+        listed = {
+            name: self.node.run(*words).stdout.splitlines()
+            for name, words in (
+                ("links", ("ip", "-brief", "link", "show")),
+                ("routes", ("ip", "-4", "route", "show", "table", "all")),
+                ("routes of IPv6", ("ip", "-6", "route", "show", "table", "all", "type", "blackhole")),
+                ("rules", ("ip", "rule", "show")),
+                ("ipsets", ("ipset", "list", "-name")),
+                ("nftables", ("nft", "list", "tables")),
+            )
+        }
+        files = [path for path in self.root.rglob("*") if path.is_file() and path.name != "xtables.lock"]
+        return {
+            **listed,
+            "chains": [line.split(" [")[0] for line in saved if line[:1] in {":", "-"}],
+            "files": sorted(str(path.relative_to(self.root)) for path in files),
+        }
+
+
+@pytest.fixture
+def host(network: Network, tmp_path: Path) -> Host:
+    made = Host(network.node, tmp_path)
+    made.make(FOREIGN, FOREIGN_CHAINS, FOREIGN_FILES)
+    return made
+
+
+@pytest.mark.parametrize("cni", sorted(INSTALLED))
+def test_state_matrix_leaves_what_is_beside(host: Host, cni: str) -> None:
+    before = host.state()
+    installed = INSTALLED[cni]
+    host.make(installed.commands, installed.chains, installed.files)
+    assert host.state() != before
+    for other in INSTALLED.keys() - {cni}:
+        assert host.module.succeeds(check=True, cni=other)["changed"] is False, f"{other} takes {cni}'s for its own"
+    first = state_matrix(host.module, cni=cni)
+    for line in installed.named:
+        assert any(one.startswith(line) for one in first["removed"]), (line, first["removed"])
+    assert host.state() == before
+
+
+def test_killed_at_any_step_the_next_run_completes(host: Host) -> None:
+    installed = INSTALLED["calico"]
+    before = host.state()
+    host.make(installed.commands, installed.chains, installed.files)
+    steps = host.module.acts(cni="calico")
+    assert host.state() == before
+    for step in range(2, steps, 5):
+        host.make(installed.commands, installed.chains, installed.files)
+        host.module.dies_at(step, cni="calico")
+        host.module.succeeds(cni="calico")
+        assert host.state() == before, f"after a kill at step {step} of {steps}"
+
+
+def test_routes_stay_where_the_pod_networks_are_not_named(host: Host) -> None:
+    host.make((("ip", "route", "add", "blackhole", "10.244.3.0/26", "proto", "80"),), "", ())
+    assert host.module.succeeds(cni="calico", pod_cidrs=[])["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cni": "antrea"}, "value of cni must be one of: calico, cilium, flannel, weave, got: antrea"),
+        ({}, "missing required arguments: cni"),
+        ({"cni": "calico", "pod_cidrs": ["10.244.0.1/16"]}, "pod network '10.244.0.1/16': it has host bits set"),
+        ({"cni": "calico", "pod_cidrs": ["pods"]}, "pod network 'pods'"),
+    ],
+)
+def test_bad_input_is_named(host: Host, options: dict[str, Any], said: str) -> None:
+    assert said in host.module.fails(**options)
