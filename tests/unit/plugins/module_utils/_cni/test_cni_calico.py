@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def calico(**settings: Any) -> Calico:
     return Calico(**{"version": "v3.32.1", "pools": (POOL,), **settings})
 
 
+@cache
 def upstream(version: str, *names: str) -> list[dict[str, Any]]:
     files = [MIRROR / "calico" / version / name for name in names]
     assert all(file.exists() for file in files), f"{files} are missing; set NETOPS_MIRROR to upstream's manifests"
