@@ -12,7 +12,7 @@ author:
   - netops.kubernetes contributors (@netops-collections)
 description:
   - Ranks the CNIs by what is said of a cluster. Each reason names its source. What a project does not support is ruled
-    out unless O(force) is set. Pure; it changes nothing.
+    out unless C(force) is set. Pure; it changes nothing.
 options:
   _input:
     description: The answers; each that is left out has the default below.

@@ -1,25 +1,19 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A double of the Tigera operator, and of the controllers that would run it: it cannot be built from packages.
+"""A double of the Tigera operator, which cannot be built from packages.
 
 It behaves, through the real API server: fills defaults into the Installation under its own field manager, holds it by
 its finalizer, makes IPPools of it, says in TigeraStatuses how far it is, and takes away what it made when the
-Installation goes. Workloads become ready at once; it stops working when its own Deployment is gone.
+Installation goes. It works while its own Deployment is there.
 """
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError, connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+from tests.support.workloads_double import WorkloadsDouble
 
 OPERATOR_API, CALICO_API = "operator.tigera.io/v1", "crd.projectcalico.org/v1"
 FINALIZER = "tigera.io/operator-cleanup"
@@ -28,60 +22,26 @@ INSTALLATIONS = "/apis/operator.tigera.io/v1/installations"
 STATUSES = "/apis/operator.tigera.io/v1/tigerastatuses"
 POOLS = "/apis/crd.projectcalico.org/v1/ippools"
 OWN = ObjectRef("apps/v1", "Deployment", "tigera-operator", "tigera-operator")
-POLL_SECONDS = 0.2
 
 
-class CalicoOperatorDouble:
+class CalicoOperatorDouble(WorkloadsDouble):
     """Runs in a thread while the block lasts.
 
     :param degraded: what it says is wrong instead of becoming available.
     :param answers: whether it runs at all.
     """
 
+    kinds_to_come = (OPERATOR_API, CALICO_API)
+
     def __init__(self, kubeconfig: str, *, degraded: str = "", answers: bool = True) -> None:
-        self.client: KubeClient = connect({"kubeconfig": kubeconfig})
+        super().__init__(kubeconfig)
         self.degraded = degraded
         self.answers = answers
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> CalicoOperatorDouble:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._end.wait(POLL_SECONDS):
-            try:
-                self._run_workloads()
-                if self.answers and self.client.get(OWN):
-                    self._reconcile()
-            except KubeError:
-                # Somebody else wrote in between, or a kind is not there yet: like the operator, it tries again.
-                for api_version in (OPERATOR_API, CALICO_API):
-                    self.client.forget_kinds(api_version)
-
-    def _run_workloads(self) -> None:
-        for kind in ("Deployment", "DaemonSet"):
-            for obj in self.client.list("apps/v1", kind):
-                self._make_ready(kind, obj)
-
-    def _make_ready(self, kind: str, obj: dict[str, Any]) -> None:
-        generation = obj["metadata"]["generation"]
-        if (obj.get("status") or {}).get("observedGeneration") == generation:
-            return
-        counts = (
-            dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
-            if kind == "Deployment"
-            else {"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0}
-        )
-        metadata = obj["metadata"]
-        path = f"/apis/apps/v1/namespaces/{metadata['namespace']}/{kind.lower()}s/{metadata['name']}/status"
-        body = {"status": {"observedGeneration": generation, **counts}}
-        self.client.raw("PATCH", path, body=body, content_type="application/merge-patch+json")
+    def step(self) -> None:
+        super().step()
+        if self.answers and self.client.get(OWN):
+            self._reconcile()
 
     def _reconcile(self) -> None:
         found = list(self.client.list(OPERATOR_API, "Installation"))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -195,6 +196,22 @@ def make_kwok(step: Step) -> None:
     (step.folder / "kwok-stages.yaml").write_text("\n---\n".join(file.read_text() for file in files))
 
 
+helm = GoBuild("helm", (("helm.sh/helm/v3/cmd/helm", "helm"),)).artefact()
+
+
+def make_cilium_chart(step: Step) -> None:
+    """``cilium-chart``: Cilium's chart, which is a folder of its Go module."""
+    go = [go_program(step.store.root), "mod", "download", "-json", "github.com/cilium/cilium"]
+    done = subprocess.run(go, cwd=HERE / "go" / "cilium", capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BuildError(f"cilium-chart: {' '.join(go)} ended with {done.returncode}: {done.stderr or done.stdout}")
+    shutil.copytree(Path(json.loads(done.stdout)["Dir"], CILIUM_CHART), step.folder / "cilium-chart")
+
+
+CILIUM_CHART = "install/kubernetes/cilium"
+cilium_chart = Artefact(
+    "cilium-chart", (CILIUM_CHART, *text_of(HERE / "go" / "cilium" / "go.sum")), (), make_cilium_chart
+)
 kwok = Artefact("kwok", (*_kwok.artefact().inputs, *KWOK_STAGES), (), make_kwok)
 calico = GoBuild(
     "calico",
@@ -438,11 +455,11 @@ disk = Artefact(
     make_disk,
 )
 
-API_RING = (kubernetes, etcd, coredns)
+API_RING = (kubernetes, etcd, coredns, helm, cilium_chart)
 ALL = {
     artefact.name: artefact
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
-        *(kwok, calico),
+        *(kwok, calico, helm, cilium_chart),
     )
 }

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, CalicoError
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, relocate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 NODE, CONFIG = "calico-node", "calico-config"
 OPERATOR = "tigera-operator"
-WORKLOADS = {"DaemonSet", "Deployment"}
 # Probes of the BGP daemon, which does not run without BGP.
 BGP_PROBES = {"-bird-live", "-bird-ready"}
 CONFIGURATION = "netops.kubernetes/configuration"
@@ -42,8 +42,7 @@ def edited(calico: Calico, objects: Sequence[Object]) -> list[Object]:
         settings = _find(result, "ConfigMap", CONFIG)
         _edit_settings(calico, settings["data"])
         _edit_node(calico, _find(result, "DaemonSet", NODE), settings["data"])
-    for pod in _pods(result):
-        _edit_images(calico, pod)
+    relocate(Registry(calico.registry, calico.image_path, calico.pull_secrets, calico.digests), result)
     return result
 
 
@@ -56,10 +55,6 @@ def _find(objects: Sequence[Object], kind: str, name: str) -> Object:
         f"{kind} '{name}' is not in it",
         "Calico's own manifests: operator-crds.yaml and tigera-operator.yaml, or calico.yaml in manifest mode",
     )
-
-
-def _pods(objects: Sequence[Object]) -> Iterator[dict[str, Any]]:
-    return (obj["spec"]["template"]["spec"] for obj in objects if obj.get("kind") in WORKLOADS)
 
 
 def _edit_settings(calico: Calico, data: dict[str, str]) -> None:
@@ -97,31 +92,3 @@ def _edit_node(calico: Calico, daemon_set: Object, data: dict[str, str]) -> None
     # Pods read the ConfigMap once, when they start: another configuration must be another pod.
     annotations = template["metadata"].setdefault("annotations", {})
     annotations[CONFIGURATION] = json.dumps(data, sort_keys=True)
-
-
-def _edit_images(calico: Calico, pod: dict[str, Any]) -> None:
-    for container in [*(pod.get("initContainers") or []), *pod["containers"]]:
-        container["image"] = image(calico, container["image"])
-    if calico.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in calico.pull_secrets]
-
-
-def image(calico: Calico, upstream: str) -> str:
-    """Where a node gets an image: the registry and folder that are set, and the digest in place of the tag."""
-    path, _unused, tag = upstream.rpartition(":")
-    folder, _unused, name = path.rpartition("/")
-    if calico.registry:
-        place = calico.image_path or folder.partition("/")[2]
-        folder = "/".join(part for part in (calico.registry.rstrip("/"), place.strip("/")) if part)
-    digest = calico.digests.get(name)
-    return f"{folder}/{name}@{digest}" if digest else f"{folder}/{name}:{tag}"
-
-
-def images(objects: Sequence[Object]) -> list[str]:
-    """Every image that the objects name, for whoever fills a registry."""
-    found = {
-        container["image"]
-        for pod in _pods(objects)
-        for container in [*(pod.get("initContainers") or []), *pod["containers"]]
-    }
-    return sorted(found)

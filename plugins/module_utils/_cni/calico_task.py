@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, pools_of, require_sound
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, provide, remove
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load

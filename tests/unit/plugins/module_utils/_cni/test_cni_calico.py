@@ -24,7 +24,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     require_sound,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, unready
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited, image, images
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, images, relocated
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
 
@@ -182,13 +183,17 @@ def test_in_a_closed_network_every_image_comes_from_the_registry(version: str, m
     ("settings", "expected"),
     [
         ({}, "quay.io/calico/node:v3.32.1"),
-        ({"registry": "r.example.com"}, "r.example.com/calico/node:v3.32.1"),
-        ({"registry": "r.example.com:5000/", "image_path": "a/b"}, "r.example.com:5000/a/b/node:v3.32.1"),
+        ({"host": "r.example.com"}, "r.example.com/calico/node:v3.32.1"),
+        ({"host": "r.example.com:5000/", "path": "a/b"}, "r.example.com:5000/a/b/node:v3.32.1"),
         ({"digests": {"node": "sha256:00"}}, "quay.io/calico/node@sha256:00"),
     ],
 )
 def test_where_an_image_comes_from(settings: dict[str, Any], expected: str) -> None:
-    assert image(calico(**settings), "quay.io/calico/node:v3.32.1") == expected
+    assert relocated(Registry(**settings), "quay.io/calico/node:v3.32.1") == expected
+
+
+def test_a_digest_beside_a_tag_stays() -> None:
+    assert relocated(Registry("r.example.com"), "quay.io/a/b:v1@sha256:00") == "r.example.com/a/b:v1@sha256:00"
 
 
 def test_what_the_operator_filled_in_stays_and_what_is_set_wins() -> None:

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Cilium's settings as values of its chart: made, and judged by the chart's own schema.
+
+The names are those of ``install/kubernetes/cilium/values.yaml`` of Cilium 1.19 and 1.20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import ENDPOINT
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.schema import PROBLEMS_SHOWN, problems
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import version_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TUNNELS = ("vxlan", "geneve", "none")
+
+
+class CiliumError(NetopsError):
+    """Settings that Cilium cannot work with."""
+
+
+@dataclass(frozen=True)
+class Cilium:
+    """What is wanted of Cilium.
+
+    :param pod_cidrs: one network, or one of each family.
+    :param tunnel: how packets go between nodes; ``none`` routes them.
+    :param mtu: of the nodes' network, in bytes; 0 lets Cilium find out.
+    :param api_endpoint: ``HOST:PORT`` of the API server, needed without kube-proxy.
+    :param values: further values of the chart.
+    """
+
+    version: str
+    pod_cidrs: tuple[str, ...]
+    tunnel: str = "vxlan"
+    mtu: int = 0
+    kube_proxy_replacement: bool = False
+    api_endpoint: str = ""
+    wireguard: bool = False
+    hubble: bool = True
+    operator_replicas: int = 2
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def values(cilium: Cilium) -> dict[str, Any]:
+    """The chart's values for these settings.
+
+    :raises NetopsError: the settings contradict each other.
+    """
+    version_of("version", cilium.version)
+    pods: dict[int, str] = {network("pod network", cidr).version: cidr for cidr in cilium.pod_cidrs}
+    if not pods or len(pods) != len(cilium.pod_cidrs):
+        told = ", ".join(cilium.pod_cidrs) or "none"
+        raise CiliumError("pod networks", told, "one network, or one of each address family")
+    if cilium.tunnel not in TUNNELS:
+        raise CiliumError("tunnel", repr(cilium.tunnel), f"one of {', '.join(TUNNELS)}")
+    bounds = (("mtu", cilium.mtu, 0, 65535), ("operator_replicas", cilium.operator_replicas, 1, 10))
+    for name, value, least, most in bounds:
+        if not least <= value <= most:
+            raise CiliumError(name, str(value), f"a number from {least} to {most}")
+    endpoint = ENDPOINT.fullmatch(cilium.api_endpoint)
+    if not endpoint and (cilium.kube_proxy_replacement or cilium.api_endpoint):
+        raise CiliumError(
+            "api_endpoint",
+            repr(cilium.api_endpoint),
+            "HOST:PORT of the API server: without kube-proxy nothing serves its Service yet",
+            "Set it to an address that every node reaches",
+        )
+    made: dict[str, Any] = {
+        "ipam": {"mode": "cluster-pool", "operator": _pools(pods)},
+        "ipv4": {"enabled": 4 in pods},
+        "ipv6": {"enabled": 6 in pods},
+        "kubeProxyReplacement": cilium.kube_proxy_replacement,
+        "hubble": {"enabled": cilium.hubble},
+        "operator": {"replicas": cilium.operator_replicas},
+        **_routing(cilium, pods),
+    }
+    if endpoint:
+        made |= {"k8sServiceHost": endpoint["host"], "k8sServicePort": int(endpoint["port"])}
+    if cilium.mtu:
+        made["MTU"] = cilium.mtu
+    if cilium.wireguard:
+        made["encryption"] = {"enabled": True, "type": "wireguard"}
+    return merged(made, cilium.values)
+
+
+def _pools(pods: Mapping[int, str]) -> dict[str, Any]:
+    """The chart's own default, 10.0.0.0/8, overlaps most networks, so the pools are always said."""
+    return {f"clusterPoolIPv{family}PodCIDRList": [cidr] for family, cidr in pods.items()}
+
+
+def _routing(cilium: Cilium, pods: Mapping[int, str]) -> dict[str, Any]:
+    if cilium.tunnel != "none":
+        return {"routingMode": "tunnel", "tunnelProtocol": cilium.tunnel}
+    routed = {f"ipv{family}NativeRoutingCIDR": cidr for family, cidr in pods.items()}
+    return {"routingMode": "native", "autoDirectNodeRoutes": True, **routed}
+
+
+# ---- the chart's schema --------------------------------------------------------------------------------------------
+
+
+def require_values(wanted: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Require values that the chart has.
+
+    :param schema: the chart's ``values.schema.json``. It lets unknown keys pass; here they are errors, since the chart
+        does not read them.
+    :raises CiliumError: a value is unknown or of another type; the text names each, with the nearest real key.
+    """
+    found = list(problems(dict(wanted), _strict(schema), ""))
+    if found:
+        more = f"; and {len(found) - PROBLEMS_SHOWN} more" if len(found) > PROBLEMS_SHOWN else ""
+        said = [one.replace("is no field of this kind", "is no value of this chart") for one in found]
+        raise CiliumError("cilium_values", "; ".join(said[:PROBLEMS_SHOWN]) + more, "values of the chart's schema")
+
+
+def _strict(schema: Any) -> Any:
+    """The schema as that of a definition: lists of types as alternatives, objects without properties open."""
+    if isinstance(schema, list):
+        return [_strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {
+        key: {name: _strict(part) for name, part in value.items()} if key == "properties" else _strict(value)
+        for key, value in schema.items()
+        if key != "$schema"
+    }
+    kinds = inner.pop("type", None)
+    kinds = [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind not in {None, "null"}]
+    if len(kinds) > 1:
+        return {"anyOf": [_typed(inner, kind) for kind in kinds]}
+    return _typed(inner, kinds[0]) if kinds else inner
+
+
+def _typed(schema: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    open_object = kind == "object" and not schema.get("properties")
+    return {**schema, "type": kind, **({"x-kubernetes-preserve-unknown-fields": True} if open_object else {})}
+
+
+# ---- versions ------------------------------------------------------------------------------------------------------
+
+
+def require_step(there: str, wanted: str) -> None:
+    """Require an upgrade, or a way back, of one minor version at most (docs.cilium.io, upgrade guide).
+
+    :param there: the version that runs; empty when none does.
+    :raises CiliumError: it is a longer way.
+    """
+    if not there:
+        return
+    before, after = version_of("version that runs", there), version_of("version", wanted)
+    if before[0] != after[0] or abs(before[1] - after[1]) > 1:
+        between = f"{before[0]}.{before[1] + (1 if after > before else -1)}"
+        raise CiliumError(
+            f"version {wanted}", f"Cilium {there} runs", "one minor version at a time", f"Go to {between} first"
+        )

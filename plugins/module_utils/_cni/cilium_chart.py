@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Cilium's chart: its schema read, and its templates rendered by helm."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import CiliumError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import contents_of, parse
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import flatten
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+
+RELEASE, NAMESPACE = "cilium", "kube-system"
+
+
+@contextmanager
+def unpacked(reference: str, checksum: str) -> Iterator[Path]:
+    """The chart as a folder, while the block lasts.
+
+    :param reference: a folder, a ``.tgz`` file, or the URL of one.
+    :param checksum: ``sha256:HEX``; a URL must have one.
+    :raises NetopsError: there is no chart, or it has another checksum.
+    """
+    if Path(reference).is_dir():
+        yield _chart(Path(reference), reference)
+        return
+    content = contents_of(reference, checksum)[0][1]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+                # Nothing leaves the folder (PEP 706).
+                archive.extractall(folder, filter="data")
+        except (tarfile.TarError, OSError) as error:
+            raise CiliumError(f"chart {reference!r}", f"it cannot be unpacked: {error}", "a chart as .tgz") from error
+        yield _chart(Path(folder, RELEASE), reference)
+
+
+def _chart(folder: Path, reference: str) -> Path:
+    if not (folder / "Chart.yaml").is_file():
+        raise CiliumError(f"chart {reference!r}", "it has no Chart.yaml", "the chart of Cilium as a folder or .tgz")
+    return folder
+
+
+def version_in(chart: Path) -> str:
+    """The chart's version."""
+    described = parse((chart / "Chart.yaml").read_text(encoding="utf-8"), str(chart / "Chart.yaml"))[0]
+    return str(described.get("version", ""))
+
+
+def schema_in(chart: Path) -> dict[str, Any]:
+    """The chart's schema of values; empty when it has none."""
+    file = chart / "values.schema.json"
+    schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return schema
+
+
+def rendered(chart: Path, values: Mapping[str, Any], kubernetes: str, helm: str) -> list[Object]:
+    """The chart's objects.
+
+    :param kubernetes: the version that the chart is rendered for.
+    :param helm: the program.
+    :raises NetopsError: helm is missing, or refuses.
+    """
+    # The values may hold the key of an authority, so they pass through a file that nobody else reads.
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(values, file)
+        file.flush()
+        words = [helm, "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--values", file.name]
+        printed = require([*words, "--kube-version", kubernetes.lstrip("v"), "--skip-tests"], timeout=120.0)
+    return flatten(parse(printed, f"helm template {chart}"))

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Cilium in a cluster: its chart applied and waited for, certificates kept, all of it taken away."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import require_step
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, comparable, ref_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_judged
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import dissolve
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+
+OWNER = "cilium"
+AGENTS = ObjectRef("apps/v1", "DaemonSet", "cilium", NAMESPACE)
+AUTHORITY = ObjectRef("v1", "Secret", "cilium-ca", NAMESPACE)
+DEFINITION_API, DEFINITION = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
+GROUP = "cilium.io"
+# What the chart makes anew whenever it is rendered.
+GENERATED = ("tls.crt", "ca.key")
+
+
+def version_that_runs(client: KubeClient) -> str:
+    """The version of the agents, by their image's tag; empty when there are none."""
+    live = client.get(AGENTS)
+    if live is None:
+        return ""
+    image = str(live["spec"]["template"]["spec"]["containers"][0]["image"]).partition("@")[0]
+    return image.rpartition(":")[2]
+
+
+def authority(client: KubeClient) -> dict[str, Any]:
+    """Values that let the chart sign with the authority that is there; empty when there is none."""
+    live = client.get(AUTHORITY)
+    content = (live or {}).get("data") or {}
+    if not content.get("ca.crt") or not content.get("ca.key"):
+        return {}
+    return {"tls": {"ca": {"cert": content["ca.crt"], "key": content["ca.key"]}}}
+
+
+def provide(
+    client: KubeClient, version: str, objects: Sequence[Object], *, force: bool, check: bool, timeout: float
+) -> list[Change]:
+    """Apply the chart's objects and wait until agents, Envoy, operator and Hubble are ready.
+
+    :param version: that of the chart.
+    :param timeout: seconds to wait.
+    :raises NetopsError: the cluster stands in the way; the version is more than a minor away from the one that runs.
+    """
+    require_step(version_that_runs(client), version)
+    wanted = [_kept(client, obj) for obj in objects]
+    changes = converge(client, wanted, owner=OWNER, prune=True, force=force, check=check, timeout=timeout)
+    if not check:
+        wait_ready(client, [obj for obj in wanted if is_judged(obj["kind"])], timeout)
+    return changes
+
+
+def _kept(client: KubeClient, obj: Object) -> Object:
+    """The object, or with the certificates that are there: a rerun changes nothing."""
+    content = obj.get("data") or {}
+    if obj["kind"] != "Secret" or not any(name in content for name in GENERATED):
+        return obj
+    live = client.get(ref_of(obj))
+    there = (live or {}).get("data") or {}
+    if there.keys() != content.keys():
+        return obj
+    return {**copy.deepcopy(obj), "data": there}
+
+
+def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
+    """Take Cilium away, and the definitions that its operator has made.
+
+    Nothing is removed where this collection did not install it.
+    """
+    if client.get(inventory_ref(OWNER)) is None:
+        return []
+    made = [
+        live
+        for live in client.list(DEFINITION_API, DEFINITION)
+        if live["spec"]["group"] == GROUP or live["spec"]["group"].endswith(f".{GROUP}")
+    ]
+    # The list of what was installed goes last: a run that is killed in between still finds it.
+    refs = [ref_of(live) for live in made]
+    if not check:
+        for ref in refs:
+            client.delete(ref)
+        wait_gone(client, refs, time.monotonic() + timeout)
+    changes = [Change(ref_of(live), "deleted", comparable(live), {}) for live in made]
+    return changes + dissolve(client, owner=OWNER, check=check, timeout=timeout)

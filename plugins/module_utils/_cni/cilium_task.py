@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What one task of the module ``cilium`` does, from its options to its result."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import (
+    Cilium,
+    CiliumError,
+    require_values,
+    values,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import (
+    rendered,
+    schema_in,
+    unpacked,
+    version_in,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_cluster import authority, provide, remove
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, images, relocate
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import require_supported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+
+SETTINGS = (
+    *("version", "tunnel", "mtu", "kube_proxy_replacement", "api_endpoint", "wireguard", "hubble"),
+    *("operator_replicas", "values"),
+)
+
+
+def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: bool, diff: bool) -> dict[str, Any]:
+    """Do what the options ask.
+
+    :param asked: the module's options.
+    :param render: makes readable text of an object, for the diff.
+    :raises NetopsError: the options, the chart or the API server stand in the way.
+    """
+    timeout = float(asked["wait_timeout"])
+    if asked["state"] == "absent":
+        client = connect(asked)
+        return result_of(client, remove(client, check=check, timeout=timeout), render, diff=diff)
+    if bool(asked["chart_ref"]) == bool(asked["src"]):
+        raise CiliumError(
+            "chart_ref, src",
+            "both are named" if asked["src"] else "none is named",
+            "the chart, or what helm template has made of it",
+        )
+    wanted = Cilium(pod_cidrs=tuple(asked["pod_cidrs"]), **{name: asked[name] for name in SETTINGS})
+    client = connect(asked)
+    objects = _from_chart(client, wanted, asked) if asked["chart_ref"] else load([], asked["src"], asked["checksum"])
+    objects = copy.deepcopy(objects)
+    secrets = tuple(asked["pull_secrets"])
+    relocate(Registry(asked["registry"], asked["image_path"], secrets, asked["digests"]), objects)
+    warnings = require_supported("cilium", wanted.version, client.server_version, [], force=asked["force_unsupported"])
+    force = asked["force_conflicts"]
+    changes = provide(client, wanted.version, objects, force=force, check=check, timeout=timeout)
+    told = {"warnings": warnings} if warnings else {}
+    return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}
+
+
+def _from_chart(client: KubeClient, wanted: Cilium, asked: Mapping[str, Any]) -> list[Object]:
+    """The chart's objects for the settings; values that it does not have are refused before helm runs."""
+    made = values(wanted)
+    with unpacked(asked["chart_ref"], asked["checksum"].get(asked["chart_ref"], "")) as chart:
+        require_values(made, schema_in(chart))
+        seen = version_in(chart)
+        if seen != wanted.version.lstrip("v"):
+            raise CiliumError(f"chart {asked['chart_ref']!r}", f"it is of version {seen}", wanted.version)
+        return rendered(chart, merged(authority(client), made), client.server_version, asked["helm"])

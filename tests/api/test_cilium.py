@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module cilium with the real chart and the real helm against a real API server; a double plays what runs its pods."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.support.modules import Module, state_matrix
+from tests.support.workloads_double import WorkloadsDouble
+from tests.testbed.api_ring import ApiRing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+AGENTS = ObjectRef("apps/v1", "DaemonSet", "cilium", "kube-system")
+AUTHORITY = ObjectRef("v1", "Secret", "cilium-ca", "kube-system")
+
+
+@pytest.fixture(scope="module")
+def ring(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ApiRing(programs, tmp_path_factory.mktemp("cilium")) as started:
+        yield str(started.kubeconfig)
+
+
+@pytest.fixture
+def cilium(ring: str, programs: Path) -> Module:
+    chart = {"version": "1.20.0", "chart_ref": str(programs / "cilium-chart"), "helm": str(programs / "helm")}
+    return Module("cilium", {"kubeconfig": ring, **chart, "pod_cidrs": ["10.244.0.0/16"], "wait_timeout": 60})
+
+
+@pytest.fixture
+def client(ring: str) -> KubeClient:
+    return connect({"kubeconfig": ring})
+
+
+def live(client: KubeClient, ref: ObjectRef) -> dict[str, Any]:
+    found = client.get(ref)
+    assert found, ref
+    return found
+
+
+def definition_of_the_operator() -> dict[str, Any]:
+    """As Cilium's operator makes them: without the collection's mark."""
+    version = {"name": "v2", "served": True, "storage": True}
+    version["schema"] = {"openAPIV3Schema": {"type": "object"}}
+    names = {"kind": "CiliumNode", "plural": "ciliumnodes"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "ciliumnodes.cilium.io"},
+        "spec": {"group": "cilium.io", "scope": "Cluster", "names": names, "versions": [version]},
+    }
+
+
+def test_from_nothing_to_a_changed_value_and_away(cilium: Module, ring: str, client: KubeClient) -> None:
+    with WorkloadsDouble(ring):
+        first = state_matrix(cilium)
+        assert {"object": "DaemonSet 'kube-system/cilium'", "action": "created"} in first["changes"]
+        assert "quay.io/cilium/cilium:v1.20.0" in first["images"]
+        configuration = live(client, ObjectRef("v1", "ConfigMap", "cilium-config", "kube-system"))["data"]
+        assert configuration["cluster-pool-ipv4-cidr"] == "10.244.0.0/16"
+        # The certificates are those of the first run, though helm makes new ones each time.
+        before = live(client, AUTHORITY)["data"]
+        changed = cilium.succeeds(mtu=1400)
+        moved = {one["object"] for one in changed["changes"] if one["action"] == "changed"}
+        assert "ConfigMap 'kube-system/cilium-config'" in moved
+        assert not [name for name in moved if name.startswith("Secret")]
+        assert live(client, AUTHORITY)["data"] == before
+        # What is no longer asked for goes.
+        without = cilium.succeeds(mtu=1400, hubble=False)
+        gone = {one["object"] for one in without["changes"] if one["action"] == "deleted"}
+        assert "Secret 'kube-system/hubble-server-certs'" in gone
+        # Back again: the new certificate is signed by the authority that was there.
+        assert cilium.succeeds(mtu=1400)["changed"] is True
+        assert live(client, AUTHORITY)["data"] == before
+        client.create(definition_of_the_operator())
+        for check in (True, False):
+            result = cilium.succeeds(check=check, state="absent")
+            listed = {"object": "CustomResourceDefinition 'ciliumnodes.cilium.io'", "action": "deleted"}
+            assert listed in result["changes"]
+        assert cilium.succeeds(state="absent")["changed"] is False
+    assert client.get(AGENTS) is None
+
+
+def test_a_closed_network_and_the_chart_as_an_archive(cilium: Module, programs: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "cilium.tgz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.add((programs / "cilium-chart").resolve(), "cilium")
+    everything = {"relay": {"enabled": True}, "ui": {"enabled": True}}
+    values = {"hubble": everything, "envoy": {"enabled": True}, "clustermesh": {"useAPIServer": True}}
+    result = cilium.succeeds(check=True, chart_ref=str(archive), registry="r.example.com", values=values)
+    assert len(result["images"]) > 5
+    assert all(image.startswith("r.example.com/") for image in result["images"])
+
+
+def test_what_helm_has_rendered_elsewhere_is_taken(cilium: Module, programs: Path, tmp_path: Path) -> None:
+    command = [str(programs / "helm"), "template", "cilium", str(programs / "cilium-chart")]
+    command += ["--namespace", "kube-system", "--kube-version", "1.36.3"]
+    rendered = tmp_path / "cilium.yaml"
+    rendered.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    result = cilium.succeeds(check=True, chart_ref="", src=[str(rendered)])
+    assert {"object": "DaemonSet 'kube-system/cilium'", "action": "created"} in result["changes"]
+
+
+def test_more_than_one_minor_version_at_once_is_refused(cilium: Module, client: KubeClient) -> None:
+    container = {"name": "cilium-agent", "image": "quay.io/cilium/cilium:v1.18.2@sha256:00"}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    place = {"name": AGENTS.name, "namespace": AGENTS.namespace}
+    client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": place, "spec": spec})
+    try:
+        message = cilium.fails(check=True)
+    finally:
+        client.delete(AGENTS, propagation="Background")
+    assert "version 1.20.0: Cilium v1.18.2 runs; expected one minor version at a time. Go to 1.19 first" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"values": {"hubbel": {}}}, "cilium_values: hubbel is no value of this chart (is hubble meant?)"),
+        ({"values": {"ipam": {"mod": "x"}}}, "ipam.mod is no value of this chart (is mode meant?)"),
+        ({"values": {"MTU": "large"}}, "MTU is 'large', not of type integer"),
+        ({"version": "1.19.6"}, "it is of version 1.20.0; expected 1.19.6"),
+        ({"chart_ref": ""}, "chart_ref, src: none is named"),
+        ({"src": ["/a"]}, "chart_ref, src: both are named"),
+        ({"chart_ref": "/nonexistent"}, "src '/nonexistent': it is neither a file nor a folder"),
+        ({"chart_ref": "/etc"}, "chart '/etc': it has no Chart.yaml"),
+        ({"chart_ref": "/etc/hostname"}, "chart '/etc/hostname': it cannot be unpacked"),
+        ({"chart_ref": "https://example.com/cilium.tgz"}, "it has no checksum"),
+        ({"helm": "/nonexistent/helm"}, "program '/nonexistent/helm': it is not installed on this node"),
+        ({"pod_cidrs": []}, "pod networks: none; expected one network"),
+        ({"kube_proxy_replacement": True}, "api_endpoint: ''; expected HOST:PORT of the API server"),
+    ],
+)
+def test_bad_input_is_named(cilium: Module, options: dict[str, Any], said: str) -> None:
+    assert said in cilium.fails(check=True, **options)
+
+
+def test_the_result_is_plain(cilium: Module) -> None:
+    shown = json.dumps(cilium.succeeds(check=True, diff=True))
+    assert "PRIVATE KEY" not in shown
+    assert "LS0tLS1CRUdJTi" not in shown
