@@ -340,7 +340,7 @@ def endpoint(calico: Calico, namespace: str) -> list[dict[str, Any]]:
     if not found:
         return []
     metadata = {"name": "kubernetes-services-endpoint", "namespace": namespace}
-    entries = {"KUBERNETES_SERVICE_HOST": found["host"], "KUBERNETES_SERVICE_PORT": found["port"]}
+    entries = {"KUBERNETES_SERVICE_HOST": found["host"].strip("[]"), "KUBERNETES_SERVICE_PORT": found["port"]}
     return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": entries}]
 
 

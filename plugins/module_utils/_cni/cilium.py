@@ -85,7 +85,7 @@ def values(cilium: Cilium) -> dict[str, Any]:
         **_routing(cilium, pods),
     }
     if endpoint:
-        made |= {"k8sServiceHost": endpoint["host"], "k8sServicePort": int(endpoint["port"])}
+        made |= {"k8sServiceHost": endpoint["host"].strip("[]"), "k8sServicePort": int(endpoint["port"])}
     if cilium.mtu:
         made["MTU"] = cilium.mtu
     if cilium.wireguard:
