@@ -145,10 +145,9 @@ def test_a_pool_is_never_replaced_or_forgotten(operated: str) -> None:
             ([{**POOL, "block_size": 28}], "its blocks are /26, wanted is /28"),
             ([{**POOL, "name": "other", "cidr": "10.245.0.0/16"}], "no pool of this name is wanted"),
         ):
-            for check in (True, False):
-                message = calico.fails(check=check, pools=pools, **source("v3.31.7"))
-                assert "IPPool 'default-ipv4-ippool': " in message
-                assert said in message
+            message = calico.fails(pools=pools, **source("v3.31.7"))
+            assert "IPPool 'default-ipv4-ippool': " in message
+            assert said in message
 
 
 def test_somebody_elses_field_of_the_installation_is_named(operated: str) -> None:
@@ -178,6 +177,6 @@ def test_manifest_mode_through_three_versions_and_away(empty: str) -> None:
         assert "Calico is installed in mode manifest, wanted is operator" in calico.fails(**source("v3.28.5"))
         for version in ("v3.31.7", "v3.32.1"):
             assert "DaemonSet 'kube-system/calico-node'" in changed_in(calico.succeeds(**source(version, "manifest")))
-            assert calico.succeeds(**source(version, "manifest"))["changed"] is False
+        assert calico.succeeds(**source("v3.32.1", "manifest"))["changed"] is False
         assert calico.succeeds(state="absent", wait_timeout=60)["changed"] is True
     assert not list(client.list("apps/v1", "DaemonSet"))
