@@ -13,10 +13,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, comparable, ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_judged
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import dissolve
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, stubs
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
 
 if TYPE_CHECKING:
@@ -82,22 +82,28 @@ def _kept(client: KubeClient, obj: Object) -> Object:
 
 
 def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
-    """Take Cilium away, and the definitions that its operator has made.
+    """Take Cilium away, then the definitions that its operator has made: one that still runs would make them again.
 
     Nothing is removed where this collection did not install it.
+
+    :param timeout: seconds for each of the two steps.
     """
-    if client.get(inventory_ref(OWNER)) is None:
+    live = client.get(inventory_ref(OWNER))
+    if live is None:
         return []
-    made = [
-        live
-        for live in client.list(DEFINITION_API, DEFINITION)
-        if live["spec"]["group"] == GROUP or live["spec"]["group"].endswith(f".{GROUP}")
-    ]
-    # The list of what was installed goes last: a run that is killed in between still finds it.
-    refs = [ref_of(live) for live in made]
+    listed = stubs(read_inventory(OWNER, live))
+    changes = delete_all(client, listed, check=check, timeout=timeout, owner=OWNER)
+    made = [one for one in client.list(DEFINITION_API, DEFINITION) if _is_ciliums(one["spec"]["group"])]
+    changes += [Change(ref_of(one), "deleted", comparable(one), {}) for one in made]
     if not check:
+        refs = [ref_of(one) for one in made]
         for ref in refs:
             client.delete(ref)
         wait_gone(client, refs, time.monotonic() + timeout)
-    changes = [Change(ref_of(live), "deleted", comparable(live), {}) for live in made]
-    return changes + dissolve(client, owner=OWNER, check=check, timeout=timeout)
+        # Last: a run that is killed before still finds what was installed.
+        client.delete(inventory_ref(OWNER))
+    return changes
+
+
+def _is_ciliums(group: str) -> bool:
+    return group == GROUP or group.endswith(f".{GROUP}")
