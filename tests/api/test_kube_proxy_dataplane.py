@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import subprocess
 import uuid
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
-from tests.support.modules import Module
+from tests.support.modules import Module, state_matrix
 from tests.support.relay import relay
 from tests.testbed.processes import Process
 
@@ -225,3 +226,42 @@ def test_a_kube_proxy_that_is_gone_is_named(kube_proxy: KubeProxy) -> None:
     assert kube_proxy.info.succeeds(wait=False)["healthy"] is False
     message = kube_proxy.info.fails(timeout=1)
     assert "kube-proxy on this node: after 1 s its mode is not to be had, and it is not healthy" in message
+
+
+SITE = "*nat\n:SITE - [0:0]\n-A PREROUTING -j SITE\n-A SITE -d 192.0.2.1/32 -j RETURN\nCOMMIT\n"
+SITE_TABLE = "table ip site { chain forward { type filter hook forward priority 0; ip daddr 192.0.2.1 drop; }; }\n"
+
+
+def rules_of(namespace: str) -> str:
+    """All that the packet filter of the namespace holds, without counters."""
+    said = ""
+    for command in (["iptables-save"], ["ip6tables-save"], ["nft", "--stateless", "list", "ruleset"]):
+        whole = ["ip", "netns", "exec", namespace, *command]
+        done = subprocess.run(whole, capture_output=True, text=True, check=True, timeout=30)
+        lines = [line.split(" [")[0] for line in done.stdout.splitlines() if not line.startswith("#")]
+        said += "\n".join(lines) + "\n"
+    return said
+
+
+def test_what_it_wrote_goes_by_name_and_nothing_else(kube_proxy: KubeProxy, namespace: str) -> None:
+    """Everything that a real kube-proxy leaves is removed, and a site's own rules are as they were, to the byte."""
+    cleanup = Module("kube_proxy_cleanup", {}, ("ip", "netns", "exec", namespace))
+    mode = kube_proxy.info.succeeds()["mode"]
+    assert cleanup.succeeds(in_use=mode)["changed"] is False, "what is in use stays"
+    kube_proxy.process.end()
+    inside = ("ip", "netns", "exec", namespace)
+    subprocess.run([*inside, "iptables-restore", "--noflush"], input=SITE, text=True, check=True)
+    subprocess.run([*inside, "nft", "-f", "-"], input=SITE_TABLE, text=True, check=True)
+    try:
+        first = state_matrix(cleanup, in_use="none")
+        assert first["removed"]
+        after = rules_of(namespace)
+        # kube-proxy makes kubelet's chain where there is none; it stays kubelet's.
+        assert set(re.findall(r"KUBE-[A-Z0-9-]+", after)) <= {"KUBE-FIREWALL"}
+        assert "kube-proxy" not in after
+        assert "-A SITE -d 192.0.2.1/32 -j RETURN" in after
+        assert "ip daddr 192.0.2.1 drop" in after
+    finally:
+        for words in ("-t nat -D PREROUTING -j SITE", "-t nat -F SITE", "-t nat -X SITE"):
+            subprocess.run([*inside, "iptables", *words.split()], check=True)
+        subprocess.run([*inside, "nft", "delete", "table", "ip", "site"], check=True)
