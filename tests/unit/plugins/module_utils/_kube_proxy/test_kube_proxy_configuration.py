@@ -20,7 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.depr
     ipvs_refusal,
     minor_of,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.distribution import advice
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.distribution import advice, explain
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import FIELDS, given, snake
 
 KIND = "kind: KubeProxyConfiguration\n"
@@ -255,6 +255,30 @@ def test_a_flag_for_every_field_that_has_one() -> None:
         "/etc/rancher/k3s/config.yaml on every node and restart k3s one node at a time; no flag says "
         "nftables.masqueradeBit"
     )
+
+
+class AClientOf:
+    """As much of a client as tells what runs: only its version is asked."""
+
+    def __init__(self, version: str) -> None:
+        self.server_version = version
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (
+            "v1.36.3+k3s1",
+            ["it is not there: this is k3s v1.36.3+k3s1", "/etc/rancher/k3s/config.yaml", "proxy-mode=ipvs"],
+        ),
+        ("v1.36.3+rke2r1", ["this is RKE2 v1.36.3+rke2r1, which runs kube-proxy in its own process", "rke2-server"]),
+        ("v1.36.3", ["it is not there; expected kubeadm's ConfigMap of kube-proxy. Where systemd runs kube-proxy"]),
+    ],
+)
+def test_another_way_to_run_kube_proxy_is_explained(version: str, words: list[str]) -> None:
+    client: Any = AClientOf(version)
+    said = str(explain(client, given({"mode": "ipvs"}), "it is not there"))
+    assert all(word in said for word in words)
 
 
 def test_fields_have_options_of_their_own() -> None:
