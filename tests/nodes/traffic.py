@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all, wait_gone, wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
 from tests.testbed.bed import Bed
 from tests.testbed.build import Store
 from tests.testbed.settings import Node, cache_root
@@ -93,7 +94,7 @@ def main() -> int:
     bed = Bed(Store(cache_root()), os.environ.get("NETOPS_TESTBED_NAME", "default"))
     client = connect({"kubeconfig": str(bed.folder / "kubeconfig")})
     wanted = checks.objects(IMAGE)
-    wait_gone(client, session.PLACE, time.monotonic() + PATIENCE)
+    wait_gone(client, [session.PLACE], time.monotonic() + PATIENCE)
     apply_all(client, wanted, force=True, check=False)
     try:
         wait_ready(client, wanted, PATIENCE)
