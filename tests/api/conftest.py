@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
 from tests.testbed.api_ring import ApiRing
 
@@ -34,3 +35,27 @@ def api(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 @pytest.fixture(scope="session")
 def client(api: str) -> KubeClient:
     return connect({"kubeconfig": api})
+
+
+@pytest.fixture(scope="session")
+def cluster_policies(client: KubeClient) -> None:
+    """The API server serves ClusterNetworkPolicy from here on; it takes half a minute to stop, so it never does."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    group, plural, kind = "policy.networking.k8s.io", "clusternetworkpolicies", "ClusterNetworkPolicy"
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{group}",
+            # The API server asks for it where a group ends in k8s.io.
+            "annotations": {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/network-policy-api"},
+        },
+        "spec": {
+            "group": group,
+            "names": {"plural": plural, "singular": kind.lower(), "kind": kind},
+            "scope": "Cluster",
+            "versions": [{"name": "v1alpha2", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    client.apply(definition)
+    wait_ready(client, [definition], 60.0)

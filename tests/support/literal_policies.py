@@ -150,8 +150,8 @@ class LiteralCluster:
         wanted = entry["port"]
         if isinstance(wanted, str):
             return port in self.named(destination, wanted, protocol)
-        low, high = int(wanted), int(entry.get("endPort", wanted))
-        return low <= port <= high
+        low, high = wanted, entry.get("endPort") or wanted
+        return bool(low <= port <= high)
 
     def named(self, destination: Any, name: str, protocol: str) -> list[int]:
         if not isinstance(destination, dict):

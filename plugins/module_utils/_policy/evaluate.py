@@ -37,6 +37,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.relation
     both,
     constant,
     of_rectangles,
+    ports_at,
     union,
     without,
 )
@@ -105,8 +106,8 @@ class Evaluation:
         self.rules = [
             tuple(self._compiled(rule, self._selectable(policy)) for rule in policy.rules) for policy in policies
         ]
-        self._nothing = constant(0, self.ports.every)
-        self._all = constant(universe.every, self.ports.every)
+        self.nothing = constant(0, self.ports.every)
+        self.all = constant(universe.every, self.ports.every)
         self._order = sorted(range(len(policies)), key=lambda number: policies[number].priority)
         self._assign()
         self._ingress_known: dict[object, Relation] = {}
@@ -194,7 +195,7 @@ class Evaluation:
         )
 
     def _tier(self, numbers: Sequence[int], direction: str, rectangles: Callable[[CompiledRule], Rectangles]) -> Tier:
-        allowed, passed, undecided = self._nothing, self._nothing, self._all
+        allowed, passed, undecided = self.nothing, self.nothing, self.all
         for _priority, group in groupby(numbers, key=lambda number: self.policies[number].priority):
             opinions = [self._opinion(number, direction, undecided, rectangles) for number in group]
             allows, denies, passes = self._settled(opinions)
@@ -210,7 +211,7 @@ class Evaluation:
         for one in self.rules_of(number, direction):
             hit = both(of_rectangles(rectangles(one), self.ports.every), undecided)
             action = one.rule.action
-            found[action] = union(found.get(action, self._nothing), hit)
+            found[action] = union(found.get(action, self.nothing), hit)
             undecided = without(undecided, hit)
         return found
 
@@ -219,12 +220,12 @@ class Evaluation:
         total: dict[str, Relation] = {}
         for opinion in opinions:
             for action, hit in opinion.items():
-                total[action] = union(total.get(action, self._nothing), hit)
+                total[action] = union(total.get(action, self.nothing), hit)
         order = (ALLOW, "pass", DENY) if self.reading.lenient else (DENY, "pass", ALLOW)
-        taken = self._nothing
+        taken = self.nothing
         settled: dict[str, Relation] = {}
         for action in order:
-            settled[action] = without(total.get(action, self._nothing), taken)
+            settled[action] = without(total.get(action, self.nothing), taken)
             taken = union(taken, settled[action])
         return settled[ALLOW], settled[DENY], settled["pass"]
 
@@ -233,10 +234,10 @@ class Evaluation:
     def _prepare_egress(self) -> None:
         """Egress rules as triples of ports, destinations and sources, found by their destinations."""
         universe = self.universe
-        self._by_named: dict[tuple[NamedPort, ...], int] = {}
+        self.of_named_ports: dict[tuple[NamedPort, ...], int] = {}
         for place, party in enumerate(universe.parties):
             if party.ports:
-                self._by_named[party.ports] = self._by_named.get(party.ports, 0) | 1 << place
+                self.of_named_ports[party.ports] = self.of_named_ports.get(party.ports, 0) | 1 << place
         triples: dict[tuple[int, int], int] = {}
         isolated = 0
         for number, policy in enumerate(self.policies):
@@ -263,7 +264,7 @@ class Evaluation:
         """A rule of egress as pairs of ports and destinations; a name of a port means what its destination says."""
         found = [(one.ports, one.peers)] if one.ports else []
         if one.named:
-            for named, members in self._by_named.items():
+            for named, members in self.of_named_ports.items():
                 ports = self.ports.mask_of(one.named, named)
                 if ports and one.peers & members:
                     found.append((ports, one.peers & members))
@@ -281,14 +282,14 @@ class Evaluation:
         for (first, last), sources in keys.items():
             rest &= ~sources
             groups.append((sources, self._tier(first, EGRESS, self._outward), self._tier(last, EGRESS, self._outward)))
-        free = Tier(self._nothing, self._all)
+        free = Tier(self.nothing, self.all)
         return [*groups, (rest, free, free)] if groups else []
 
     def egress(self, place: int) -> Relation:
         """The sources whose own policies let them out to a class."""
         numbers = tuple(self._reached.get(place, ()))
         masks = tuple(
-            tuple(_ports_of(relation, place) for relation in (first.allowed, first.left, last.allowed, last.left))
+            tuple(ports_at(relation, place) for relation in (first.allowed, first.left, last.allowed, last.left))
             for _sources, first, last in self._groups
         )
         key = (numbers, masks)
@@ -328,12 +329,3 @@ class Evaluation:
             if policy.tier == NAMESPACED and direction in policy.directions:
                 found |= self.subjects[number]
         return found
-
-
-def _ports_of(relation: Relation, place: int) -> int:
-    """The ports at which a relation means a class."""
-    found = 0
-    for parties, ports in relation.items():
-        if parties >> place & 1:
-            found |= ports
-    return found

@@ -36,6 +36,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model im
     PolicyError,
     Service,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.relation import ports_at
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.universe import (
     HOST,
     POD,
@@ -267,8 +268,7 @@ class Reachability:
         whole = universe.ports.mask(protocol, FIRST_PORT, LAST_PORT)
         found = set()
         for reading in self._readings(family, places):
-            column = self.evaluation(family, reading).column(places[1])
-            found.add(sum(ports for parties, ports in column.items() if parties >> places[0] & 1) & whole)
+            found.add(ports_at(self.evaluation(family, reading).column(places[1]), places[0]) & whole)
         mask = found.pop()
         verdict = UNDEFINED if found else ALLOWED if mask == whole else PARTLY if mask else DENIED
         notes = _notes(universe, places, undefined=verdict == UNDEFINED)

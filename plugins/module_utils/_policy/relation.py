@@ -69,3 +69,12 @@ def at(relation: Relation, place: int) -> int:
         if ports >> place & 1:
             return parties
     return 0
+
+
+def ports_at(relation: Relation, place: int) -> int:
+    """The ports at which one party is meant."""
+    found = 0
+    for parties, ports in relation.items():
+        if parties >> place & 1:
+            found |= ports
+    return found
