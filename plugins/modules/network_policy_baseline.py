@@ -10,12 +10,15 @@ module: network_policy_baseline
 short_description: Apply a baseline of network policies to any number of namespaces
 version_added: 0.1.0
 description:
-  - Applies allow rules and default denies to the chosen namespaces in one call, allows before denies, so that no
-    namespace is ever denied without them. O(state=absent) removes in the reverse order.
+  - Applies allow rules and default denies to the chosen namespaces in one call. In each, a policy that says what all of
+    them say comes first and goes last, so that no namespace is ever denied without its allows, nor opened.
+  - Tells before it acts which connections that work would break.
   - Only policies with the label C(app.kubernetes.io/managed-by=netops.kubernetes) are changed or removed.
   - Says so when nothing on the cluster enforces policies.
   - Needs the verbs C(list), C(patch), C(create) and C(delete) on networkpolicies, C(list) on namespaces, nodes,
-    daemonsets, deployments and endpointslices, C(get) on services.
+    daemonsets, deployments, endpointslices, webhook configurations and apiservices, C(get) on services. To tell the
+    impact, C(list) on pods, services, ingresses, and what is served of Gateway API routes, ServiceMonitors, PodMonitors
+    and cluster-wide policies.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -46,10 +49,31 @@ options:
       - allow-from-ingress
       - allow-from-monitoring
       - allow-to-apiserver
+      - allow-from-apiserver
       - allow-nodes
       - default-deny-ingress
       - default-deny-egress
       - default-deny-all
+  custom_policies:
+    description:
+      - Allows of your own, in each chosen namespace and for all of its pods. With O(profile=audit-only) there are none.
+      - They are written in the form of a NetworkPolicy's rules and read as strictly as the API server does.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the policy; a template's name is taken.
+        type: str
+        required: true
+      ingress:
+        description: Rules with C(from) and C(ports).
+        type: list
+        elements: dict
+      egress:
+        description: Rules with C(to) and C(ports).
+        type: list
+        elements: dict
   namespaces:
     description: Namespaces by name.
     type: list
@@ -74,6 +98,30 @@ options:
     type: list
     elements: str
     default: []
+  flow_logs:
+    description:
+      - Files with observed flows, a JSON object a line, as C(hubble observe -o json) or Calico's flow logs print them.
+      - What was let through there counts as needed in RV(impact).
+    type: list
+    elements: path
+    default: []
+  max_broken:
+    description:
+      - The task fails, before it changes anything and in check mode too, when more connections that work would break.
+        V(0) lets nothing break that is known to be needed.
+      - Without it, RV(impact) tells and nothing fails.
+    type: int
+  batch_size:
+    description:
+      - How many namespaces are changed at once. After each batch, pods that were ready must be ready still, or the
+        batch is undone and the task fails.
+      - V(0) changes all at once and does not look.
+    type: int
+    default: 0
+  batch_wait:
+    description: Seconds between the change of a batch and the look at its pods.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -83,6 +131,24 @@ EXAMPLES = r"""
     namespace_selector:
       team: shop
     monitoring_namespaces: [monitoring]
+
+- name: Close both directions, a few namespaces at a time, and break nothing that is known to be needed
+  netops.kubernetes.network_policy_baseline:
+    profile: zero-trust
+    namespaces: [shop, data]
+    custom_policies:
+      - name: allow-mail
+        egress:
+          - to:
+              - ipBlock:
+                  cidr: 192.0.2.0/24
+                  except: [192.0.2.128/25]
+            ports:
+              - port: 587
+    flow_logs: [flows.json]
+    max_broken: 0
+    batch_size: 1
+    batch_wait: 30
 """
 
 RETURN = r"""
@@ -105,6 +171,36 @@ policies:
       description: V(created), V(changed) or V(deleted).
       type: str
   sample: [{"object": "NetworkPolicy 'shop/default-deny-ingress'", "action": "created"}]
+impact:
+  description:
+    - Connections that work now and that the change would forbid or has forbidden, by namespace.
+    - They are told from Services, routes, webhooks, aggregated APIs, monitors, accounts for the API server, and flow
+      logs. A connection that none of them tells of is not known.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    namespace:
+      description: Whose policies forbid it.
+      type: str
+    source:
+      description: A pod, a node or an address.
+      type: str
+    destination:
+      description: A pod, a node or an address.
+      type: str
+    protocol:
+      description: TCP, UDP or SCTP.
+      type: str
+    port:
+      description: The destination's.
+      type: int
+    reason:
+      description: How it is known.
+      type: str
+    why:
+      description: What forbids it.
+      type: str
 enforcement:
   description: What enforces policies on this cluster; empty when nothing does.
   returned: success
@@ -121,57 +217,42 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy import cluster
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import chosen_namespaces, steps
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline_task import baseline
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, TEMPLATES
 
 
 def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
+    rules = {"type": "list", "elements": "dict"}
     module = AnsibleModule(
         argument_spec={
             **argument_spec(),
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "profile": {"type": "str", "choices": list(PROFILES), "default": "ingress-deny"},
             "policies": {"type": "list", "elements": "str", "choices": list(TEMPLATES)},
+            "custom_policies": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"name": {"type": "str", "required": True}, "ingress": rules, "egress": rules},
+            },
             "namespaces": names,
             "namespace_selector": {"type": "dict", "default": {}},
             "exclude_namespaces": names,
             "ingress_namespaces": names,
             "monitoring_namespaces": names,
+            "flow_logs": {"type": "list", "elements": "path", "default": []},
+            "max_broken": {"type": "int"},
+            "batch_size": {"type": "int", "default": 0},
+            "batch_wait": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
-        asked = module.params
-        client = connect(asked)
-        chosen = chosen_namespaces(
-            list(client.list("v1", "Namespace")),
-            asked["namespaces"],
-            asked["namespace_selector"],
-            asked["exclude_namespaces"],
-        )
-        wanted = PROFILES[asked["profile"]] if asked["policies"] is None else asked["policies"]
-        around = cluster.surroundings(client, asked["ingress_namespaces"], asked["monitoring_namespaces"])
-        live = cluster.live_policies(client)
-        changes = steps(live, chosen, wanted, around, present=asked["state"] == "present")
-        enforcer, warning = cluster.enforcement(client)
-        if warning and wanted and chosen and asked["state"] == "present":
-            module.warn(warning)
-        cluster.carry_out(client, changes, check=module.check_mode)
-        return {
-            "changed": bool(changes),
-            "namespaces": chosen,
-            "policies": [{"object": str(ref_of(step.subject)), "action": step.action} for step in changes],
-            "enforcement": enforcer,
-            "api_requests": client.requests,
-            "diff": [cluster.shown(step, dump) for step in changes],
-        }
+        return baseline(module.params, dump, module.warn, check=module.check_mode)
 
     run(module, job)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
 from tests.support.modules import Module
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def test_what_manifests_would_change_on_the_cluster(live: Module) -> None:
 
 
 @pytest.mark.usefixtures("cluster_policies")
-def test_cluster_wide_policies_count_where_they_are_served(live: Module) -> None:
+def test_cluster_wide_policies_count_where_they_are_served(live: Module, client: KubeClient) -> None:
     spec = {
         "tier": "Admin",
         "priority": 1,
@@ -96,15 +97,14 @@ def test_cluster_wide_policies_count_where_they_are_served(live: Module) -> None
         "egress": [{"action": "Deny", "to": [{"namespaces": {}}]}],
     }
     policy = {"apiVersion": f"{GROUP}/v1alpha2", "kind": "ClusterNetworkPolicy", "metadata": {"name": "wide"}}
-    manifest = Module("manifest", live.options)
-    definitions = [{**policy, "spec": spec}]
-    manifest.succeeds(definitions=definitions)
+    client.apply({**policy, "spec": spec})
     try:
         result = live.succeeds(reachable=QUESTIONS)
         assert verdicts(result) == ["denied", "denied", "allowed"]
         assert result["reachability"][0]["decisions"][0]["tier"] == "admin"
     finally:
-        manifest.succeeds(definitions=definitions, state="absent")
+        # The garbage collector needs half a minute to know a new kind, and would be asked without this.
+        client.delete(ref_of(policy), propagation="Background")
     assert verdicts(live.succeeds(reachable=QUESTIONS)) == ["allowed", "denied", "allowed"]
 
 

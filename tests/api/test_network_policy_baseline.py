@@ -4,18 +4,30 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import plan
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.cluster import live_policies
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain import Reachability
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.relation import ports_at
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import carry_out
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import Surroundings, policies
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._policy.evaluate import Evaluation
 
 NAMESPACES = [f"shop-{number}" for number in range(20)]
 
@@ -70,8 +82,60 @@ def test_an_edit_by_hand_is_repaired(baseline: Module, client: KubeClient) -> No
     assert not client.raw("GET", path)["spec"].get("ingress")
 
 
-def test_killed_at_any_moment_no_deny_is_without_its_allows(baseline: Module, client: KubeClient) -> None:
+def pod(namespace: str, name: str, address: str, **labels: str) -> dict[str, Any]:
+    containers = [{"name": "c", "image": "example.com/c", "ports": [{"name": "http", "containerPort": 8080}]}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"containers": containers, "automountServiceAccountToken": False},
+        "status": {
+            "phase": "Running",
+            "podIP": address,
+            "podIPs": [{"ip": address}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+
+
+def run_pod(client: KubeClient, one: dict[str, Any]) -> None:
+    """A pod as its kubelet would report it; the ring has no kubelet."""
+    place = f"/api/v1/namespaces/{one['metadata']['namespace']}/pods"
+    client.raw("POST", place, body={key: value for key, value in one.items() if key != "status"})
+    report(client, one, one["status"])
+
+
+def report(client: KubeClient, one: dict[str, Any], status: dict[str, Any]) -> None:
+    path = f"/api/v1/namespaces/{one['metadata']['namespace']}/pods/{one['metadata']['name']}/status"
+    client.raw("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
+
+
+def remove_pod(client: KubeClient, one: dict[str, Any]) -> None:
+    path = f"/api/v1/namespaces/{one['metadata']['namespace']}/pods/{one['metadata']['name']}"
+    client.raw("DELETE", path, body={"gracePeriodSeconds": 0})
+
+
+def traffic(some: list[dict[str, Any]]) -> list[Any]:
+    """What a namespace's policies let through, to compare."""
+    pods = [pod("shop", "web", "10.1.0.1"), pod("other", "web", "10.1.1.1")]
+    here = [{**one, "metadata": {**one["metadata"], "namespace": "shop"}} for one in some]
+    evaluation = Reachability(inventory([*pods, *here])).evaluation()
+    return [sorted(by_ports(evaluation, place).items()) for place in range(len(evaluation.universe.parties))]
+
+
+def by_ports(evaluation: Evaluation, place: int) -> dict[str, list[str]]:
+    parties = evaluation.universe.parties
+    ports = evaluation.universe.ports
+    seen = {str(parties[source]): ports_at(evaluation.column(place), source) for source in range(len(parties))}
+    return {f"{source} > {parties[place]}": ports.show(mask) for source, mask in seen.items() if mask}
+
+
+def test_killed_at_any_moment_no_namespace_lacks_its_allows(baseline: Module, client: KubeClient) -> None:
     options: dict[str, Any] = {"namespaces": NAMESPACES, "profile": "zero-trust"}
+    baseline.succeeds(**options)
+    full = list(client.list("networking.k8s.io/v1", "NetworkPolicy", "shop-0"))
+    whole, nothing = traffic(full), traffic([])
+    baseline.succeeds(state="absent", **options)
     partial = 0
     for state in ("present", "absent") * 3:
         process = subprocess.Popen(baseline.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
@@ -84,12 +148,102 @@ def test_killed_at_any_moment_no_deny_is_without_its_allows(baseline: Module, cl
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        for names in live(client).values():
-            partial += 0 < len(names) < 8
-            if any(name.startswith("default-deny") for name in names):
-                assert sum(name.startswith("allow-") for name in names) == 6
+        left: dict[str, list[dict[str, Any]]] = {}
+        for policy in client.list("networking.k8s.io/v1", "NetworkPolicy"):
+            left.setdefault(policy["metadata"]["namespace"], []).append(policy)
+        for some in left.values():
+            partial += len(some) != len(full)
+            assert traffic(some) in (whole, nothing), names_of(some)
         baseline.succeeds(state=state, **options)
+        assert live(client) == ({} if state == "absent" else {name: names_of(full) for name in NAMESPACES})
     assert partial, "never seen half-way"
+
+
+def names_of(some: list[dict[str, Any]]) -> set[str]:
+    return {one["metadata"]["name"] for one in some}
+
+
+@pytest.fixture
+def shop(baseline: Module, client: KubeClient) -> Iterator[Module]:
+    """A web server that a data base in another namespace asks, by a flow log, and a DNS."""
+    pods = [pod("shop-0", "web", "10.1.0.1", app="web"), pod("shop-1", "db", "10.1.0.2", app="db")]
+    for one in pods:
+        run_pod(client, one)
+    yield baseline
+    for one in pods:
+        remove_pod(client, one)
+
+
+FLOW = {
+    "flow": {
+        "verdict": "FORWARDED",
+        "IP": {"source": "10.1.0.2", "destination": "10.1.0.1"},
+        "l4": {"TCP": {"source_port": 40000, "destination_port": 8080}},
+        "source": {"namespace": "shop-1", "pod_name": "db"},
+        "destination": {"namespace": "shop-0", "pod_name": "web"},
+    }
+}
+
+
+def test_what_would_break_is_told_and_stops_it(shop: Module, client: KubeClient, tmp_path: Path) -> None:
+    log = tmp_path / "flows.json"
+    log.write_text(json.dumps(FLOW) + "\n")
+    options: dict[str, Any] = {"namespaces": ["shop-0"], "flow_logs": [str(log)]}
+    for check in (True, False):
+        message = shop.fails(check=check, max_broken=0, **options)
+        assert message.startswith("baseline: 1 connections that work would break (shop-0 1): the first is shop-1/db > ")
+        assert "no rule of these allows it; expected at most 0 (max_broken). Allow them by a custom policy" in message
+    assert live(client) == {}
+    told = shop.succeeds(check=True, **options)["impact"]
+    assert [(one["namespace"], one["port"], one["reason"]) for one in told] == [("shop-0", 8080, f"seen in {log}")]
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop-1"}}}]
+    custom = [{"name": "allow-db", "ingress": [{"from": peers, "ports": [{"port": "http"}]}]}]
+    done = shop.succeeds(max_broken=0, custom_policies=custom, **options)
+    assert done["impact"] == []
+    assert "allow-db" in live(client)["shop-0"]
+    assert shop.succeeds(max_broken=0, custom_policies=custom, **options)["changed"] is False
+
+
+def test_a_batch_that_turns_pods_unready_is_undone(shop: Module, client: KubeClient) -> None:
+    shop.succeeds(namespaces=["shop-0"], policies=["allow-nodes"])
+    web = pod("shop-0", "web", "10.1.0.1")
+
+    def turn() -> None:
+        """What a kubelet reports when its probes no longer get through."""
+        deadline = time.monotonic() + 60
+        while "default-deny-ingress" not in live(client).get("shop-0", set()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        report(client, web, {"conditions": [{"type": "Ready", "status": "False"}]})
+
+    kubelet = threading.Thread(target=turn)
+    kubelet.start()
+    message = shop.fails(namespaces=["shop-0", "shop-1"], profile="zero-trust", batch_size=1, batch_wait=4)
+    kubelet.join()
+    assert message.startswith("namespaces shop-0: pods turned unready after the change: shop-0/web; expected pods as")
+    assert live(client) == {"shop-0": {"allow-nodes"}}, "as it was, and the next batch never begun"
+
+
+def test_healthy_batches_go_on(shop: Module, client: KubeClient) -> None:
+    shop.succeeds(namespaces=["shop-0", "shop-1", "shop-2"], batch_size=2)
+    assert set(live(client)) == {"shop-0", "shop-1", "shop-2"}
+
+
+def test_what_somebody_else_writes_meanwhile_is_kept_and_reported(baseline: Module, client: KubeClient) -> None:
+    baseline.succeeds(namespaces=["shop-0"], policies=["allow-nodes", "allow-all-egress"])
+    wanted = policies("shop-0", ["allow-nodes"], Surroundings(node_addresses=("192.0.2.99",)))
+    seen = live_policies(client)
+    path = "/apis/networking.k8s.io/v1/namespaces/shop-0/networkpolicies/"
+    for name, changes in (
+        ("allow-nodes", plan(seen, {"shop-0": [*wanted, *policies("shop-0", ["allow-all-egress"], Surroundings())]})),
+        ("allow-all-egress", plan(live_policies(client), {"shop-0": policies("shop-0", [], Surroundings())})),
+    ):
+        body: dict[str, Any] = {"metadata": {"labels": {"edited": "by-hand"}}}
+        client.raw("PATCH", path + name, body=body, content_type="application/merge-patch+json")
+        with pytest.raises(
+            PolicyError, match=rf"NetworkPolicy 'shop-0/{name}': somebody else wrote it during this run"
+        ):
+            carry_out(client, changes, check=False)
+        assert client.raw("GET", path + name)["metadata"]["labels"]["edited"] == "by-hand"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +252,10 @@ def test_killed_at_any_moment_no_deny_is_without_its_allows(baseline: Module, cl
         ({"namespaces": ["nowhere"]}, "namespace 'nowhere': it is not there"),
         ({"profile": "paranoid"}, "value of profile must be one of"),
         ({"policies": ["deny"]}, "value of policies must be one or more of"),
+        ({"namespaces": ["shop-0"], "custom_policies": [{"name": "x"}]}, "custom policy 'x': it has no rules"),
+        ({"custom_policies": [{"ingress": []}]}, "missing required arguments: name found in custom_policies"),
+        ({"namespaces": ["shop-0"], "flow_logs": ["/nowhere"]}, "flow log '/nowhere': it cannot be read"),
+        ({"max_broken": "many"}, "argument 'max_broken' is of type str"),
         ({"host": "https://127.0.0.1:9", "validate_certs": False}, "API server https://127.0.0.1:9"),
     ],
 )

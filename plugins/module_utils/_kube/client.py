@@ -367,11 +367,19 @@ class KubeClient:
             raise _with_status(KubeError(str(ref), error.seen, error.expected, error.remedy), error.status) from error
         return answer
 
-    def delete(self, ref: ObjectRef, *, propagation: str = "Foreground", dry_run: bool = False) -> bool:
-        """Delete an object; False when it was not there."""
+    def delete(
+        self, ref: ObjectRef, *, propagation: str = "Foreground", dry_run: bool = False, version: str = ""
+    ) -> bool:
+        """Delete an object; False when it was not there.
+
+        :param version: the ``resourceVersion`` that was read; empty: delete whatever is there.
+        :raises ConflictError: somebody wrote it after that version.
+        """
+        # With a body, the server takes every option from there and none from the query.
+        options: dict[str, Any] = {"propagationPolicy": propagation, **({"dryRun": ["All"]} if dry_run else {})}
+        if version:
+            options["preconditions"] = {"resourceVersion": version}
         try:
-            # With a body, the server takes every option from there and none from the query.
-            options = {"propagationPolicy": propagation, **({"dryRun": ["All"]} if dry_run else {})}
             self.raw("DELETE", self._path_of(ref), body=options)
         except KubeError as error:
             if error.status == 404:

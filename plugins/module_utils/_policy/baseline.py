@@ -1,7 +1,12 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""From the policies that are there to the baseline that is wanted: pure, in the only safe order."""
+"""From the policies that are there to the baseline that is wanted: pure, in the only safe order.
+
+Every policy isolates what it selects, an allow as well, so in no order of many writes is a namespace's traffic what it
+was or what it will be. One policy that says what all of them say together comes first and goes last instead; see
+``templates.transition``.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,11 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     comparable,
     is_marked,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
-    PolicyError,
-    Surroundings,
+    TRANSITION,
     is_deny,
-    policies,
+    transition,
 )
 
 if TYPE_CHECKING:
@@ -76,40 +81,67 @@ def chosen_namespaces(
     return sorted({*names, *selected} - set(excluded))
 
 
-def steps(
-    live: Sequence[Object], namespaces: Sequence[str], names: Sequence[str], around: Surroundings, *, present: bool
-) -> list[Step]:
-    """The changes, namespace by namespace; in each, first what gives (allows come, denies go), then what takes.
+@dataclass(frozen=True)
+class NamespaceSteps:
+    """The changes of one namespace, in the order in which they are safe; ``wanted`` is what stands afterwards."""
+
+    namespace: str
+    steps: tuple[Step, ...]
+    wanted: tuple[Object, ...]
+
+    @property
+    def lasting(self) -> list[Step]:
+        """The changes that remain: without the policy that comes and goes."""
+        kept = [one for one in self.steps if one.subject["metadata"]["name"] != TRANSITION]
+        return kept or list(self.steps)
+
+
+def plan(live: Sequence[Object], wanted: Mapping[str, Sequence[Object]]) -> list[NamespaceSteps]:
+    """The changes of every namespace that has some.
 
     :param live: every NetworkPolicy of the cluster.
+    :param wanted: the policies of ours by namespace; empty: ours go.
     :raises PolicyError: a policy of a wanted name is there and not ours.
     """
-    by_place = {(policy["metadata"]["namespace"], policy["metadata"]["name"]): policy for policy in live}
-    result: list[Step] = []
-    for namespace in namespaces:
-        wanted = policies(namespace, names, around) if present else []
-        own = {
-            policy["metadata"]["name"]: policy
-            for policy in live
-            if policy["metadata"]["namespace"] == namespace and is_marked(policy)
-        }
-        changes: list[Step] = []
-        for policy in wanted:
-            name = policy["metadata"]["name"]
-            before = by_place.get((namespace, name))
-            if before is not None and not is_marked(before):
-                raise PolicyError(
-                    f"NetworkPolicy '{namespace}/{name}'",
-                    f"it is there and lacks the label {MANAGED_BY}",
-                    "no policy of this name, or one of ours",
-                    "Rename or remove it, or leave this policy out of the baseline",
-                )
-            if before is None or differs(before, policy):
-                changes.append(Step(before, policy))
-        kept = {policy["metadata"]["name"] for policy in wanted}
-        changes += [Step(policy, None) for name, policy in own.items() if name not in kept]
-        result += sorted(changes, key=_takes_away)
-    return result
+    by_namespace: dict[str, dict[str, Object]] = {}
+    for policy in live:
+        by_namespace.setdefault(policy["metadata"]["namespace"], {})[policy["metadata"]["name"]] = policy
+    found = [
+        NamespaceSteps(name, tuple(_steps(name, by_namespace.get(name, {}), some)), tuple(some))
+        for name, some in wanted.items()
+    ]
+    return [one for one in found if one.steps]
+
+
+def _steps(namespace: str, there: Mapping[str, Object], wanted: Sequence[Object]) -> list[Step]:
+    own = {name: policy for name, policy in there.items() if is_marked(policy)}
+    changes: list[Step] = []
+    for policy in wanted:
+        name = policy["metadata"]["name"]
+        before = there.get(name)
+        if before is not None and name not in own:
+            raise PolicyError(
+                f"NetworkPolicy '{namespace}/{name}'",
+                f"it is there and lacks the label {MANAGED_BY}",
+                "no policy of this name, or one of ours",
+                "Rename or remove it, or leave this policy out of the baseline",
+            )
+        if before is None or differs(before, policy):
+            changes.append(Step(before, policy))
+    kept = {policy["metadata"]["name"] for policy in wanted}
+    changes += [Step(policy, None) for name, policy in own.items() if name not in {*kept, TRANSITION}]
+    changes.sort(key=_takes_away)
+    standing = own.get(TRANSITION)
+    if standing is None and len(changes) <= 1:
+        return changes
+    if not changes:
+        return [Step(standing, None)]
+    # What a run that was killed has left still counts, and so does every policy of before.
+    specs = [policy["spec"] for policy in own.values() if not policy["spec"].get("podSelector")]
+    bridge = transition(namespace, [*specs, *(policy["spec"] for policy in wanted)])
+    if standing is not None and not differs(standing, bridge):
+        return [*changes, Step(standing, None)]
+    return [Step(standing, bridge), *changes, Step(bridge, None)]
 
 
 def _takes_away(step: Step) -> bool:

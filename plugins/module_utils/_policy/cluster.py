@@ -1,21 +1,23 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""A baseline on a live cluster: what surrounds it, what enforces it, and the changes carried out."""
+"""What a live cluster says to a baseline: what surrounds it, what enforces it, and what it is known to need."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, ref_of
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import API_VERSION, Surroundings
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import UnknownKindError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import ROUTES, WEBHOOKS, called_services
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
-    from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import Step
 
 API_SERVICE = ObjectRef("v1", "Service", "kubernetes", "default")
 DNS_SERVICE = ObjectRef("v1", "Service", "kube-dns", "kube-system")
@@ -34,9 +36,12 @@ ENFORCERS = {
 SILENT = {"kube-flannel-ds": "Flannel"}
 
 
-def surroundings(client: KubeClient, ingress: Sequence[str], monitoring: Sequence[str]) -> Surroundings:
+def surroundings(
+    client: KubeClient, namespaces: Collection[str], ingress: Sequence[str], monitoring: Sequence[str]
+) -> Surroundings:
     """What the policies must name of this cluster.
 
+    :param namespaces: that there are.
     :param ingress: namespaces of Ingress and Gateway controllers, beyond those that are detected.
     :param monitoring: namespaces of the monitoring.
     """
@@ -65,7 +70,56 @@ def surroundings(client: KubeClient, ingress: Sequence[str], monitoring: Sequenc
         ingress_namespaces=tuple(sorted({*detected, *ingress})),
         monitoring_namespaces=tuple(sorted(set(monitoring))),
         node_addresses=tuple(sorted(nodes)),
+        called_ports=tuple(_called_ports(client)),
+        openshift="openshift-dns" in namespaces,
     )
+
+
+CALLED = (
+    *(("admissionregistration.k8s.io/v1", kind) for kind in WEBHOOKS),
+    ("apiregistration.k8s.io/v1", "APIService"),
+)
+
+
+def _called_ports(client: KubeClient) -> list[tuple[str, Any]]:
+    """The ports of pods that the API server calls."""
+    objects = {kind: listed(client, api_version, kind) for api_version, kind in CALLED}
+    found: set[tuple[str, Any]] = set()
+    for _reason, (namespace, name), port in called_services(objects):
+        service = client.get(ObjectRef("v1", "Service", name, namespace))
+        for one in ((service or {}).get("spec") or {}).get("ports") or []:
+            if one["port"] == port:
+                found.add((namespace, one.get("targetPort") or port))
+    return sorted(found, key=str)
+
+
+def listed(client: KubeClient, api_version: str, kind: str) -> list[Object]:
+    """The objects of a kind; none where the cluster does not serve it."""
+    try:
+        return list(client.list(api_version, kind))
+    except UnknownKindError:
+        return []
+
+
+FLOW_KINDS = (
+    ("networking.k8s.io/v1", "Ingress"),
+    *(("gateway.networking.k8s.io/v1", kind) for kind in ROUTES[:2]),
+    *(("gateway.networking.k8s.io/v1alpha2", kind) for kind in ROUTES[2:]),
+    ("monitoring.coreos.com/v1", "ServiceMonitor"),
+    ("monitoring.coreos.com/v1", "PodMonitor"),
+    *CALLED,
+)
+
+
+def needing(client: KubeClient) -> list[Object]:
+    """The objects that tell which connections are needed, beyond pods and Services."""
+    groups = {one["name"] for one in client.raw("GET", "/apis")["groups"]}
+    return [
+        obj
+        for api_version, kind in FLOW_KINDS
+        if api_version.partition("/")[0] in groups
+        for obj in listed(client, api_version, kind)
+    ]
 
 
 def _ips(service: Object | None) -> list[str]:
@@ -94,22 +148,3 @@ def enforcement(client: KubeClient) -> tuple[str, str]:
 def live_policies(client: KubeClient) -> list[Object]:
     """Every NetworkPolicy of the cluster, in one listing."""
     return list(client.list(API_VERSION, "NetworkPolicy"))
-
-
-def carry_out(client: KubeClient, changes: Sequence[Step], *, check: bool) -> None:
-    """Do the changes in their order: a run that is killed leaves no deny without its allows.
-
-    :raises KubeError: the API server refuses one; those before it are done.
-    """
-    for step in changes:
-        if step.after is not None:
-            client.apply(step.after, force=True, dry_run=check)
-        elif not check:
-            client.delete(ref_of(step.subject), propagation="Background")
-
-
-def shown(change: Step, render: Any) -> dict[str, str]:
-    """One change, for a diff."""
-    name = str(ref_of(change.subject))
-    sides = [render({"spec": side["spec"]}) if side else "" for side in (change.before, change.after)]
-    return {"before_header": name, "after_header": name, "before": sides[0], "after": sides[1]}

@@ -138,26 +138,14 @@ def _described(
         spec.get("nodeName") or "",
         kind,
         workload,
-        tuple(sorted({port for container in containers for port in _probed(container)})),
+        spec.get("serviceAccountName", "default") != "default"
+        and spec.get("automountServiceAccountToken") is not False,
     )
 
 
 def _sidecars(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Init containers that go on running (restartPolicy Always): their ports are served too."""
     return [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
-
-
-def _probed(container: Mapping[str, Any]) -> list[int]:
-    """The ports that the kubelet probes."""
-    names = {one.get("name"): one["containerPort"] for one in container.get("ports") or []}
-    found: list[int] = []
-    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-        for way in ("httpGet", "tcpSocket", "grpc"):
-            port = ((container.get(probe) or {}).get(way) or {}).get("port")
-            number = names.get(port, port)
-            if isinstance(number, int):
-                found.append(number)
-    return found
 
 
 def _of_workloads(workloads: Sequence[Object], pods: Sequence[Pod]) -> list[Pod]:
@@ -215,4 +203,6 @@ def _service(obj: Mapping[str, Any]) -> Service:
         fields.selector({"matchLabels": labels}, "spec.selector") if labels else None,
         tuple(addresses),
         tuple(ports),
+        fields.labels(obj["metadata"].get("labels"), "metadata.labels"),
+        spec.get("externalTrafficPolicy") == "Local",
     )

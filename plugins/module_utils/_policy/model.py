@@ -196,7 +196,10 @@ class NamedPort:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, or the pods that a workload would make (``kind`` is the workload's, and there are no addresses)."""
+    """A pod, or the pods that a workload would make (``kind`` is the workload's, and there are no addresses).
+
+    :param calls_api: whether it has an account of its own for the API server.
+    """
 
     namespace: str
     name: str
@@ -207,7 +210,7 @@ class Pod:
     node: str = ""
     kind: str = "Pod"
     workload: str = ""
-    probes: tuple[int, ...] = ()
+    calls_api: bool = False
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.kind == "Pod" else f"{self.namespace}/{self.kind}/{self.name}"
@@ -237,6 +240,7 @@ class ServicePort:
 class Service:
     """A Service.
 
+    :param keeps_source: whether clients from outside come with their own address, not a node's.
     :param selector: ``None`` where it has none: its endpoints are somebody else's work.
     """
 
@@ -246,6 +250,8 @@ class Service:
     selector: Optional[Selector]
     addresses: tuple[str, ...]
     ports: tuple[ServicePort, ...]
+    labels: Labels = field(default_factory=dict)
+    keeps_source: bool = False
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

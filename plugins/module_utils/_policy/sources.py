@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import UnknownKindError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import contents_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     ManifestError,
@@ -18,6 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     flatten,
     ref_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.cluster import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import KINDS
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import UNREAD
 
@@ -152,17 +152,10 @@ def live(client: KubeClient) -> list[Object]:
     groups = {one["name"]: one for one in client.raw("GET", "/apis")["groups"]}
     for kind, api_version in KINDS.items():
         if api_version.partition("/")[0] in groups:
-            found += _listed(client, api_version, kind)
+            found += listed(client, api_version, kind)
     for group, kinds in UNREAD.items():
         # The two groups of Calico show the same objects; the one that its API server serves is the one for people.
         if group in groups and not (group == "crd.projectcalico.org" and "projectcalico.org" in groups):
             for kind in kinds:
-                found += _listed(client, VERSIONS[group], kind)
+                found += listed(client, VERSIONS[group], kind)
     return found
-
-
-def _listed(client: KubeClient, api_version: str, kind: str) -> list[Object]:
-    try:
-        return list(client.list(api_version, kind))
-    except UnknownKindError:
-        return []

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What one task of the module ``network_policy_baseline`` does, from its options to its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy import cluster
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import (
+    NamespaceSteps,
+    Step,
+    chosen_namespaces,
+    plan,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import seen_flows, told_flows
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.impact import Broken, broken, require_at_most
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import Inventory, Policy, PolicyError
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import network_policy
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import carry_out
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.sources import live as everything
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, policies
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+    from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import Surroundings
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was read, and what is to be done about it."""
+
+    chosen: list[str]
+    around: Surroundings
+    live: list[Object]
+    plans: list[NamespaceSteps]
+
+
+def baseline(
+    asked: Mapping[str, Any], render: Callable[[Any], str], warn: Callable[[str], None], *, check: bool
+) -> dict[str, Any]:
+    """Do what the options ask.
+
+    :param asked: the module's options.
+    :param render: makes readable text of an object, for the diff.
+    :param warn: tells the user.
+    :raises NetopsError: the options, a policy or the API server stand in the way, or too much would break.
+    """
+    client = connect(asked)
+    known = _known(client, asked)
+    enforcer, warning = cluster.enforcement(client)
+    if warning and any(one.wanted for one in known.plans):
+        warn(warning)
+    lost = _impact(client, asked, known) if known.plans else []
+    require_at_most(lost, asked["max_broken"])
+    carry_out(client, known.plans, check=check, batch_size=asked["batch_size"], batch_wait=float(asked["batch_wait"]))
+    lasting = [step for one in known.plans for step in one.lasting]
+    return {
+        "changed": bool(known.plans),
+        "namespaces": known.chosen,
+        "policies": [{"object": str(ref_of(step.subject)), "action": step.action} for step in lasting],
+        "impact": [one.to_output() for one in lost],
+        "enforcement": enforcer,
+        "api_requests": client.requests,
+        "diff": [_shown(step, render) for step in lasting],
+    }
+
+
+def _known(client: KubeClient, asked: Mapping[str, Any]) -> _Known:
+    listed = list(client.list("v1", "Namespace"))
+    chosen = chosen_namespaces(listed, asked["namespaces"], asked["namespace_selector"], asked["exclude_namespaces"])
+    names = PROFILES[asked["profile"]] if asked["policies"] is None else asked["policies"]
+    there = {one["metadata"]["name"] for one in listed}
+    around = cluster.surroundings(client, there, asked["ingress_namespaces"], asked["monitoring_namespaces"])
+    live = cluster.live_policies(client)
+    custom = asked["custom_policies"] if names or asked["policies"] is not None else []
+    present = asked["state"] == "present"
+    wanted = {name: policies(name, names, around, custom) if present else [] for name in chosen}
+    return _Known(chosen, around, live, plan(live, wanted))
+
+
+def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known) -> list[Broken]:
+    """What works now and would not after the changes."""
+    now = inventory([*everything(client), *cluster.needing(client)])
+    flows = told_flows(now, known.around)
+    for path in asked["flow_logs"]:
+        flows += seen_flows(_read(path), path, now)
+    return broken(now, now.policies, _after(now, known), flows)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"flow log {path!r}", f"it cannot be read: {error}", "a file of JSON lines") from error
+
+
+def _after(now: Inventory, known: _Known) -> Sequence[Policy]:
+    """The policies as they will be."""
+    changed = {ref_of(step.subject): step.after for one in known.plans for step in one.steps}
+    kept = [policy for policy in now.policies if policy.ref not in changed]
+    return [*kept, *(network_policy(after) for after in changed.values() if after is not None)]
+
+
+def _shown(change: Step, render: Callable[[Any], str]) -> dict[str, str]:
+    """One change, for a diff."""
+    name = str(ref_of(change.subject))
+    sides = [render({"spec": side["spec"]}) if side else "" for side in (change.before, change.after)]
+    return {"before_header": name, "after_header": name, "before": sides[0], "after": sides[1]}

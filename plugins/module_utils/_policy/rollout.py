@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""The changes of a baseline carried out: namespaces side by side, in batches, undone where pods turn unready."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
+    Object,
+    comparable,
+    is_marked,
+    ref_of,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import NamespaceSteps, Step, plan
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import TRANSITION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+WORKERS = 8
+SHOWN = 5
+
+
+def carry_out(
+    client: KubeClient, plans: Sequence[NamespaceSteps], *, check: bool, batch_size: int = 0, batch_wait: float = 0
+) -> None:
+    """Do the changes; a run that is killed leaves every namespace as it was, as it will be, or with both at once.
+
+    :param batch_size: how many namespaces at once, after each of which pods are looked at; 0: all, without a look.
+    :param batch_wait: seconds until the look.
+    :raises PolicyError: somebody else wrote a policy meanwhile, or pods turned unready and their batch is undone.
+    """
+    size = batch_size or len(plans) or 1
+    for begin in range(0, len(plans), size):
+        batch = plans[begin : begin + size]
+        names = [one.namespace for one in batch]
+        looks = bool(batch_size) and not check
+        ready = _ready(client, names) if looks else set()
+        _each(client, batch, check=check)
+        if looks:
+            time.sleep(batch_wait)
+            lost = sorted(ready & _unready(client, names))
+            if lost:
+                _undo(client, batch)
+                raise PolicyError(
+                    f"namespaces {', '.join(names)}",
+                    f"pods turned unready after the change: {', '.join(lost[:SHOWN])}",
+                    "pods as ready as before",
+                    "What was done to these namespaces is undone; see what the pods wait for, and allow it",
+                )
+
+
+def _each(client: KubeClient, batch: Sequence[NamespaceSteps], *, check: bool) -> None:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(partial(_namespace, client, check=check), batch))
+
+
+def _namespace(client: KubeClient, one: NamespaceSteps, *, check: bool) -> None:
+    for step in one.steps:
+        _do(client, step, check=check)
+
+
+def _do(client: KubeClient, step: Step, *, check: bool) -> None:
+    """One change, unless somebody else was faster."""
+    seen = str((step.before or {}).get("metadata", {}).get("resourceVersion") or "")
+    try:
+        if step.after is None:
+            if not check:
+                client.delete(ref_of(step.subject), propagation="Background", version=seen)
+        elif step.before is None:
+            client.apply(step.after, dry_run=check)
+        else:
+            metadata = {**step.after["metadata"], "resourceVersion": seen}
+            client.apply({**step.after, "metadata": metadata}, force=True, dry_run=check)
+    except ConflictError as error:
+        raise PolicyError(
+            str(ref_of(step.subject)),
+            f"somebody else wrote it during this run: {error.seen}",
+            "the policy as it was read",
+            "It is kept as it is; look at it, and run again",
+        ) from error
+
+
+def _undo(client: KubeClient, batch: Sequence[NamespaceSteps]) -> None:
+    """Back to what was there, by the same safe way."""
+    live: list[Object] = []
+    wanted: dict[str, list[Object]] = {}
+    for one in batch:
+        live += client.list(API_VERSION, "NetworkPolicy", one.namespace)
+        wanted[one.namespace] = _before(live, one)
+    _each(client, plan(live, wanted), check=False)
+
+
+def _before(live: Sequence[Object], one: NamespaceSteps) -> list[Object]:
+    """Our policies of a namespace as they were before its steps."""
+    touched = {step.subject["metadata"]["name"]: step.before for step in one.steps}
+    kept = [
+        policy
+        for policy in live
+        if policy["metadata"]["namespace"] == one.namespace
+        and is_marked(policy)
+        and policy["metadata"]["name"] not in touched
+    ]
+    old = [step for name, step in touched.items() if step is not None and name != TRANSITION]
+    return [comparable(policy) for policy in (*kept, *old)]
+
+
+# ---- pods ------------------------------------------------------------------------------------------------------------
+
+
+def _states(client: KubeClient, namespaces: Sequence[str]) -> dict[str, bool]:
+    """Whether each pod that is there to stay is ready."""
+    found: dict[str, bool] = {}
+    for namespace in namespaces:
+        for pod in client.list("v1", "Pod", namespace):
+            if not pod["metadata"].get("deletionTimestamp"):
+                found[f"{namespace}/{pod['metadata']['name']}"] = _is_ready(pod)
+    return found
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions: list[dict[str, Any]] = (pod.get("status") or {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _ready(client: KubeClient, namespaces: Sequence[str]) -> set[str]:
+    return {name for name, is_ready in _states(client, namespaces).items() if is_ready}
+
+
+def _unready(client: KubeClient, namespaces: Sequence[str]) -> set[str]:
+    return {name for name, is_ready in _states(client, namespaces).items() if not is_ready}
