@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,9 +16,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.audit im
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.audit_task import run_audit
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import CHECKS, SEVERITIES
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.page import page
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CLUSTER = """
 - {apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: shop}}}
@@ -633,3 +631,9 @@ def test_manifests_are_compared(tmp_path: Path) -> None:
         (tmp_path / name / "all.yml").write_text(yaml.safe_dump_all([*cluster(), *extra]))
     result = run_audit({**NOTHING, "src": [str(tmp_path / "after")], "before_src": [str(tmp_path / "before")]})
     assert {one["change"] for one in result["differences"]} == {"lost"}
+
+
+def test_the_guide_lists_the_checks() -> None:
+    guide = (Path(__file__).parents[5] / "docs" / "network_policy_audit.md").read_text()
+    for one in CHECKS.values():
+        assert f"| {one.id} | `{one.name}` | {one.severity} | {one.title} |" in guide
