@@ -11,6 +11,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netops.kubernetes
 digest = $(shell (cat $(1); $(PYTHON) -VV; echo "$(2)") | sha256sum | cut -c1-12)
 VENV := $(CACHE)/venv/dev-$(call digest,tests/requirements/dev.txt)
 IMPORTER := $(CACHE)/venv/importer-$(call digest,tests/requirements/importer.txt)
+PEERS := $(CACHE)/venv/peers-$(call digest,tests/requirements/peers.txt)
 # Ansible and Python both find a collection only below ansible_collections/NAMESPACE/NAME.
 TREE := $(CACHE)/tree/$(call digest,/dev/null,$(CURDIR))
 COLLECTION := $(TREE)/ansible_collections/netops/kubernetes
@@ -30,6 +31,9 @@ $(VENV)/ready:
 
 $(IMPORTER)/ready:
 	@tests/gates/environment $(PYTHON) $(IMPORTER) tests/requirements/importer.txt
+
+$(PEERS)/ready:
+	@tests/gates/environment $(PYTHON) $(PEERS) tests/requirements/peers.txt
 
 $(COLLECTION):
 	@mkdir -p $(@D) && ln -sfn $(CURDIR) $@
@@ -53,7 +57,7 @@ check: tools ## Lint, types, unit tests: under two minutes
 .PHONY: lock
 lock: ## Pin the developers' tools anew
 	$(PYTHON) -m venv $(CACHE)/venv/uv && $(CACHE)/venv/uv/bin/pip install --quiet uv
-	for name in dev importer; do \
+	for name in dev importer peers; do \
 	  $(CACHE)/venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	    -o tests/requirements/$$name.txt tests/requirements/$$name.in; \
@@ -72,6 +76,15 @@ testbed: ## Build the test bed: kernel, programs, disk, cluster
 .PHONY: api
 api: tools ## The API ring of tests: a real kube-apiserver on loopback
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) pytest -q -n 2 --dist loadfile tests/api
+
+.PHONY: peers
+peers: tools $(PEERS)/ready ## Verdicts about policies beside those of another evaluator
+	NETOPS_PEERS=$(PEERS) pytest -q tests/peers
+
+.PHONY: fuzz
+fuzz: tools $(PEERS)/ready ## The same and more at length: ten thousand random clusters
+	NETOPS_FUZZ_CLUSTERS=10000 pytest -q -n 2 tests/unit/plugins/module_utils/_policy/test_policy_differential.py
+	NETOPS_FUZZ_CLUSTERS=3000 NETOPS_PEERS=$(PEERS) pytest -q tests/peers
 
 .PHONY: kernel
 kernel: tools ## Node modules on this machine's own kernel, in network namespaces
