@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import (
@@ -23,6 +24,12 @@ OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 # k8s.io/apimachinery/pkg/util/validation: IsQualifiedName without its prefix, and IsValidLabelValue.
 LABEL = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 LONGEST_LABEL = 63
+
+
+@cache
+def _network(text: str) -> str:
+    """A network without host bits; the same few are named again and again."""
+    return str(ipaddress.ip_network(text, strict=False))
 
 
 class Fields:
@@ -86,7 +93,7 @@ class Fields:
         try:
             if not isinstance(value, str) or "/" not in value:
                 raise ValueError("it has no prefix length")
-            return str(ipaddress.ip_network(value, strict=False))
+            return _network(value)
         except ValueError as error:
             raise self.wrong(path, f"is {value!r}", "a network such as 192.0.2.0/24 or 2001:db8::/32") from error
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.relation
     union,
     without,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.universe import HOST, OUTSIDE, POD
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.universe import HOST, OUTSIDE, POD, bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -199,39 +198,77 @@ class Matrix:
 
 def matrix(evaluation: Evaluation) -> Matrix:
     """What every namespace reaches of every other; a pod's reach of itself does not count."""
-    universe = evaluation.universe
-    names = sorted(universe.of_namespace)
-    found: list[Cell] = []
-    shown: dict[int, tuple[str, ...]] = {}
-    for destination in names:
-        anything, everything = evaluation.nothing, evaluation.all
+    return _MatrixMaker(evaluation).matrix()
+
+
+# Up to so many namespaces are looked at one by one.
+FEW = 64
+
+
+class _MatrixMaker:
+    """Namespaces as bits of their own, so that only pairs that reach each other cost anything."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+        self._universe = evaluation.universe
+        self.names = sorted(self._universe.of_namespace)
+        self._members = [self._universe.of_namespace[name] for name in self.names]
+        self._number = {name: number for number, name in enumerate(self.names)}
+        self._inside = 0
+        for members in self._members:
+            self._inside |= members
+        self._every = (1 << len(self.names)) - 1
+        self._touched: dict[int, int] = {}
+
+    def matrix(self) -> Matrix:
+        rows = [self._row(name) for name in self.names]
+        whole = sum(len(places(everywhere)) for everywhere, _some in rows)
+        part = sum(len(some) for _everywhere, some in rows)
+        usual = ALL if whole > len(self.names) ** 2 - whole - part else NONE
+        found: list[Cell] = []
+        for destination, (everywhere, some) in zip(self.names, rows):
+            shown = everywhere if usual == NONE else self._every & ~everywhere
+            for number in sorted({*places(shown), *some}):
+                reach = ALL if everywhere >> number & 1 else SOME if number in some else NONE
+                ports = tuple(self._universe.ports.show(some[number])) if reach == SOME else ()
+                found.append(Cell(self.names[number], destination, reach, ports))
+        return Matrix(tuple(self.names), usual, tuple(found))
+
+    def _row(self, destination: str) -> tuple[int, dict[int, int]]:
+        """The namespaces that reach all of one, and those that reach some of it, with the ports."""
+        universe = self._universe
+        anything, everything = self._evaluation.nothing, self._evaluation.all
         for place in places(universe.of_namespace[destination]):
-            column = evaluation.column(place)
+            column = self._evaluation.column(place)
             # A class of one pod has no other of its kind to reach.
             alone = constant(1 << place if len(universe.parties[place].members) == 1 else 0, universe.ports.every)
             anything, everything = union(anything, without(column, alone)), both(everything, union(column, alone))
-        found += [_cell(universe, source, destination, (anything, everything), shown) for source in names]
-    usual = Counter(cell.reach for cell in found).most_common(1)[0][0] if found else NONE
-    usual = usual if usual != SOME else NONE
-    return Matrix(tuple(names), usual, tuple(cell for cell in found if cell.reach != usual))
+        ports: dict[int, int] = {}
+        for parties, at_ports in anything.items():
+            for number in places(self._touching(parties)):
+                ports[number] = ports.get(number, 0) | at_ports
+        # One that has nobody else to reach reaches all of nobody.
+        candidates = sorted({*ports, self._number[destination]})
+        everywhere = self._within(everything, candidates)
+        return everywhere, {number: some for number, some in ports.items() if not everywhere >> number & 1}
 
+    def _touching(self, parties: int) -> int:
+        """The namespaces with a member among some classes."""
+        inside = parties & self._inside
+        if inside not in self._touched:
+            numbers = {self._number[self._universe.parties[place].namespace] for place in places(inside)}
+            self._touched[inside] = bits_of(numbers, len(self.names))
+        return self._touched[inside]
 
-def _cell(
-    universe: Universe,
-    source: str,
-    destination: str,
-    columns: tuple[Relation, Relation],
-    shown: dict[int, tuple[str, ...]],
-) -> Cell:
-    members = universe.of_namespace[source]
-    if all(not members & ~parties for parties in columns[1]):
-        return Cell(source, destination, ALL)
-    some = sum(ports for parties, ports in columns[0].items() if parties & members)
-    if not some:
-        return Cell(source, destination, NONE)
-    if some not in shown:
-        shown[some] = tuple(universe.ports.show(some))
-    return Cell(source, destination, SOME, shown[some])
+    def _within(self, everything: Relation, candidates: Sequence[int]) -> int:
+        """Of the candidates, the namespaces all of whose members are meant at every port."""
+        if len(candidates) <= FEW:
+            full = [number for number in candidates if all(not self._members[number] & ~one for one in everything)]
+            return bits_of(full, len(self.names))
+        found = self._every
+        for parties in everything:
+            found &= ~self._touching(self._inside & ~parties)
+        return found & bits_of(candidates, len(self.names))
 
 
 # ---- outside ---------------------------------------------------------------------------------------------------------
