@@ -54,6 +54,26 @@ options:
       - default-deny-ingress
       - default-deny-egress
       - default-deny-all
+  cluster_wide:
+    description:
+      - Write one cluster-wide policy, C(netops-baseline), instead of policies in each namespace. It holds for the
+        namespaces that O(namespaces) or O(namespace_selector) mean, one of the two, and for new ones at once.
+      - V(detect) takes the first of V(ClusterNetworkPolicy), V(GlobalNetworkPolicy) and
+        V(CiliumClusterwideNetworkPolicy) that the cluster serves. V(StagedGlobalNetworkPolicy) only logs what it would
+        do.
+      - None of them knows "the same namespace", so C(allow-same-namespace) is said for each namespace that is there;
+        a new one has it after the next run.
+      - With V(ClusterNetworkPolicy), which stands in the baseline tier, ingress is denied from pods only.
+      - O(batch_size) has no meaning here, and only ClusterNetworkPolicies are evaluated for RV(impact).
+    type: str
+    choices:
+      - none
+      - detect
+      - ClusterNetworkPolicy
+      - GlobalNetworkPolicy
+      - StagedGlobalNetworkPolicy
+      - CiliumClusterwideNetworkPolicy
+    default: none
   custom_policies:
     description:
       - Allows of your own, in each chosen namespace and for all of its pods. With O(profile=audit-only) there are none.
@@ -220,6 +240,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline_task import baseline
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import API_VERSIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, TEMPLATES
 
 
@@ -232,6 +253,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "profile": {"type": "str", "choices": list(PROFILES), "default": "ingress-deny"},
             "policies": {"type": "list", "elements": "str", "choices": list(TEMPLATES)},
+            "cluster_wide": {"type": "str", "choices": ["none", "detect", *API_VERSIONS], "default": "none"},
             "custom_policies": {
                 "type": "list",
                 "elements": "dict",

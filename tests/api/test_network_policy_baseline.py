@@ -137,7 +137,7 @@ def test_killed_at_any_moment_no_namespace_lacks_its_allows(baseline: Module, cl
     whole, nothing = traffic(full), traffic([])
     baseline.succeeds(state="absent", **options)
     partial = 0
-    for state in ("present", "absent") * 3:
+    for state in ("present", "absent") * 2:
         process = subprocess.Popen(baseline.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert process.stdin
         before = sum(map(len, live(client).values()))
@@ -217,7 +217,7 @@ def test_a_batch_that_turns_pods_unready_is_undone(shop: Module, client: KubeCli
 
     kubelet = threading.Thread(target=turn)
     kubelet.start()
-    message = shop.fails(namespaces=["shop-0", "shop-1"], profile="zero-trust", batch_size=1, batch_wait=4)
+    message = shop.fails(namespaces=["shop-0", "shop-1"], profile="zero-trust", batch_size=1, batch_wait=6)
     kubelet.join()
     assert message.startswith("namespaces shop-0: pods turned unready after the change: shop-0/web; expected pods as")
     assert live(client) == {"shop-0": {"allow-nodes"}}, "as it was, and the next batch never begun"
@@ -261,3 +261,43 @@ def test_what_somebody_else_writes_meanwhile_is_kept_and_reported(baseline: Modu
 )
 def test_bad_input_is_named(baseline: Module, options: dict[str, Any], message: str) -> None:
     assert message in baseline.fails(**options)
+
+
+# ---- cluster-wide ----------------------------------------------------------------------------------------------------
+
+
+def wide(client: KubeClient) -> set[str]:
+    return {one["metadata"]["name"] for one in client.list("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy")}
+
+
+@pytest.mark.usefixtures("cluster_policies")
+def test_one_policy_for_namespaces_that_are_there_and_that_come(shop: Module, client: KubeClient) -> None:
+    chosen = NAMESPACES[:2]
+    options: dict[str, Any] = {"namespaces": chosen, "profile": "zero-trust", "cluster_wide": "detect"}
+    first = state_matrix(shop, **options)
+    assert first["namespaces"] == chosen
+    assert wide(client) == {"netops-baseline", *(f"netops-baseline-{name}" for name in chosen)}
+    assert live(client) == {}
+    assert shop.succeeds(namespaces=chosen[:1], profile="zero-trust", cluster_wide="detect")["changed"] is True
+    assert wide(client) == {"netops-baseline", "netops-baseline-shop-0"}
+    assert shop.succeeds(state="absent", check=True, **options)["changed"] is True
+    assert shop.succeeds(state="absent", **options)["changed"] is True
+    assert wide(client) == set()
+    assert shop.succeeds(state="absent", **options)["changed"] is False
+
+
+@pytest.mark.usefixtures("cluster_policies")
+def test_what_a_cluster_wide_policy_would_break_is_told(shop: Module, client: KubeClient, tmp_path: Path) -> None:
+    log = tmp_path / "flows.json"
+    log.write_text(json.dumps(FLOW) + "\n")
+    options: dict[str, Any] = {"namespaces": ["shop-0"], "flow_logs": [str(log)]}
+    options["cluster_wide"] = "ClusterNetworkPolicy"
+    message = shop.fails(max_broken=0, **options)
+    assert "denied in the baseline tier by ClusterNetworkPolicy 'netops-baseline' ingress" in message
+    assert wide(client) == set()
+
+
+@pytest.mark.parametrize("kind", ["GlobalNetworkPolicy", "StagedGlobalNetworkPolicy", "CiliumClusterwideNetworkPolicy"])
+def test_a_kind_that_is_not_served_is_named(baseline: Module, kind: str) -> None:
+    message = baseline.fails(namespaces=["shop-0"], cluster_wide=kind)
+    assert message.startswith(f"cluster-wide baseline: this cluster does not serve {kind}; expected one of them")

@@ -39,7 +39,9 @@ def policies(space: str) -> list[dict[str, Any]]:
 
     dns = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "space-0"}}, **app("db")}
     outside = {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", "192.168.0.0/16"]}}
-    team = {"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "In", "values": [space[-1]]}]}}
+    team = {
+        "namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "In", "values": [f"team-{space[-1]}"]}]}
+    }
     specs = {
         "deny": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
         "dns": {
@@ -65,7 +67,12 @@ def policies(space: str) -> list[dict[str, Any]]:
 def cluster(pods: int, namespaces: int) -> list[dict[str, Any]]:
     spaces = [f"space-{number}" for number in range(namespaces)]
     found = [
-        named("v1", "Namespace", name, metadata={"labels": {"team": name[-1], "kubernetes.io/metadata.name": name}})
+        named(
+            "v1",
+            "Namespace",
+            name,
+            metadata={"labels": {"team": f"team-{name[-1]}", "kubernetes.io/metadata.name": name}},
+        )
         for name in spaces
     ]
     for number in range(pods):
@@ -73,7 +80,7 @@ def cluster(pods: int, namespaces: int) -> list[dict[str, Any]]:
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         spec = {"nodeName": "n", "containers": [{"name": "c", "image": "example.com/c"}]}
         status = {"podIP": address, "podIPs": [{"ip": address}], "hostIP": "192.0.2.1"}
-        labels = {"app": app, "instance": str(number)}
+        labels = {"app": app, "instance": f"i-{number}"}
         found.append(
             named("v1", "Pod", f"{app}-{number}", space, metadata={"labels": labels}, spec=spec, status=status)
         )
@@ -103,7 +110,15 @@ def others(place: Path) -> dict[str, list[str]]:
     found = {}
     if os.environ.get("NETOPS_PEERS"):
         nca = str(Path(os.environ["NETOPS_PEERS"], "bin", "nca"))
-        found["network-config-analyzer"] = [nca, "--connectivity", "-r", str(place / "all.json"), "-o", "txt"]
+        found["network-config-analyzer"] = [
+            nca,
+            "--connectivity",
+            "-r",
+            str(place / "all.json"),
+            "-o",
+            "txt",
+            "--return_0",
+        ]
     if os.environ.get("NETOPS_NETPOLICY"):
         found["netpol-analyzer"] = [os.environ["NETOPS_NETPOLICY"], "list", "--dirpath", str(place), "-q"]
     return found

@@ -83,11 +83,10 @@ def chosen_namespaces(
 
 @dataclass(frozen=True)
 class NamespaceSteps:
-    """The changes of one namespace, in the order in which they are safe; ``wanted`` is what stands afterwards."""
+    """The changes of one namespace, in the order in which they are safe; empty: of cluster-wide policies."""
 
     namespace: str
     steps: tuple[Step, ...]
-    wanted: tuple[Object, ...]
 
     @property
     def lasting(self) -> list[Step]:
@@ -107,8 +106,7 @@ def plan(live: Sequence[Object], wanted: Mapping[str, Sequence[Object]]) -> list
     for policy in live:
         by_namespace.setdefault(policy["metadata"]["namespace"], {})[policy["metadata"]["name"]] = policy
     found = [
-        NamespaceSteps(name, tuple(_steps(name, by_namespace.get(name, {}), some)), tuple(some))
-        for name, some in wanted.items()
+        NamespaceSteps(name, tuple(_steps(name, by_namespace.get(name, {}), some))) for name, some in wanted.items()
     ]
     return [one for one in found if one.steps]
 

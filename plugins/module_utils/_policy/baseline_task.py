@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -13,10 +13,18 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client imp
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy import cluster
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import (
+    SYSTEM_NAMESPACES,
     NamespaceSteps,
     Step,
     chosen_namespaces,
     plan,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import cluster_policy
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
+    API_VERSIONS,
+    everywhere,
+    everywhere_steps,
+    subject_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import seen_flows, told_flows
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.impact import Broken, broken, require_at_most
@@ -35,14 +43,20 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import Surroundings
 
 
+READERS: Mapping[str, Callable[[Mapping[str, Any]], Policy]] = {
+    "NetworkPolicy": network_policy,
+    "ClusterNetworkPolicy": cluster_policy,
+}
+
+
 @dataclass(frozen=True)
 class _Known:
     """What was read, and what is to be done about it."""
 
     chosen: list[str]
     around: Surroundings
-    live: list[Object]
     plans: list[NamespaceSteps]
+    kind: str = "NetworkPolicy"
 
 
 def baseline(
@@ -58,12 +72,12 @@ def baseline(
     client = connect(asked)
     known = _known(client, asked)
     enforcer, warning = cluster.enforcement(client)
-    if warning and any(one.wanted for one in known.plans):
+    lasting = [step for one in known.plans for step in one.lasting]
+    if warning and any(step.after for step in lasting):
         warn(warning)
-    lost = _impact(client, asked, known) if known.plans else []
+    lost = _impact(client, asked, known, warn) if known.plans else []
     require_at_most(lost, asked["max_broken"])
     carry_out(client, known.plans, check=check, batch_size=asked["batch_size"], batch_wait=float(asked["batch_wait"]))
-    lasting = [step for one in known.plans for step in one.lasting]
     return {
         "changed": bool(known.plans),
         "namespaces": known.chosen,
@@ -81,15 +95,34 @@ def _known(client: KubeClient, asked: Mapping[str, Any]) -> _Known:
     names = PROFILES[asked["profile"]] if asked["policies"] is None else asked["policies"]
     there = {one["metadata"]["name"] for one in listed}
     around = cluster.surroundings(client, there, asked["ingress_namespaces"], asked["monitoring_namespaces"])
-    live = cluster.live_policies(client)
     custom = asked["custom_policies"] if names or asked["policies"] is not None else []
     present = asked["state"] == "present"
+    if asked["cluster_wide"] != "none":
+        kind = cluster.served_kind(client, asked["cluster_wide"])
+        # Who may call webhooks is said once for all namespaces.
+        called = tuple(("", port) for space, port in around.called_ports if space in chosen)
+        made: list[Object] = []
+        if present and names:
+            excluded = [*SYSTEM_NAMESPACES, *asked["exclude_namespaces"]]
+            subject = subject_of(asked["namespaces"], asked["namespace_selector"], excluded, chosen)
+            made = everywhere(kind, subject, policies("", names, replace(around, called_ports=called), custom))
+        steps = everywhere_steps(list(client.list(API_VERSIONS[kind], kind)), made)
+        return _Known(chosen, around, [NamespaceSteps("", tuple(steps))] if steps else [], kind)
     wanted = {name: policies(name, names, around, custom) if present else [] for name in chosen}
-    return _Known(chosen, around, live, plan(live, wanted))
+    return _Known(chosen, around, plan(cluster.live_policies(client), wanted))
 
 
-def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known) -> list[Broken]:
-    """What works now and would not after the changes."""
+def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known, warn: Callable[[str], None]) -> list[Broken]:
+    """What works now and would not after the changes.
+
+    :raises PolicyError: a limit is set, and policies of the kind are not evaluated.
+    """
+    if known.kind not in READERS:
+        text = f"what a {known.kind} breaks is not evaluated"
+        if asked["max_broken"] is not None:
+            raise PolicyError("max_broken", text, "NetworkPolicies or ClusterNetworkPolicies", "Leave it out")
+        warn(text)
+        return []
     now = inventory([*everything(client), *cluster.needing(client)])
     flows = told_flows(now, known.around)
     for path in asked["flow_logs"]:
@@ -108,11 +141,14 @@ def _after(now: Inventory, known: _Known) -> Sequence[Policy]:
     """The policies as they will be."""
     changed = {ref_of(step.subject): step.after for one in known.plans for step in one.steps}
     kept = [policy for policy in now.policies if policy.ref not in changed]
-    return [*kept, *(network_policy(after) for after in changed.values() if after is not None)]
+    return [*kept, *(READERS[known.kind](after) for after in changed.values() if after is not None)]
 
 
 def _shown(change: Step, render: Callable[[Any], str]) -> dict[str, str]:
     """One change, for a diff."""
     name = str(ref_of(change.subject))
-    sides = [render({"spec": side["spec"]}) if side else "" for side in (change.before, change.after)]
+    sides = [
+        render({key: side[key] for key in ("spec", "specs") if key in side}) if side else ""
+        for side in (change.before, change.after)
+    ]
     return {"before_header": name, "after_header": name, "before": sides[0], "after": sides[1]}

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import UnknownKindError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import API_VERSIONS, DETECTED
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import ROUTES, WEBHOOKS, called_services
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import Surroundings
 
@@ -91,6 +93,27 @@ def _called_ports(client: KubeClient) -> list[tuple[str, Any]]:
             if one["port"] == port:
                 found.add((namespace, one.get("targetPort") or port))
     return sorted(found, key=str)
+
+
+def served_kind(client: KubeClient, asked: str) -> str:
+    """The kind of cluster-wide policies to write.
+
+    :param asked: a kind, or ``detect`` for the first that the cluster serves.
+    :raises PolicyError: it serves none.
+    """
+    candidates = DETECTED if asked == "detect" else (asked,)
+    for kind in candidates:
+        try:
+            client.path(API_VERSIONS[kind], kind)
+        except UnknownKindError:
+            continue
+        return kind
+    raise PolicyError(
+        "cluster-wide baseline",
+        f"this cluster does not serve {' or '.join(candidates)}",
+        "one of them",
+        "Install what serves it, or set cluster_wide to none",
+    )
 
 
 def listed(client: KubeClient, api_version: str, kind: str) -> list[Object]:

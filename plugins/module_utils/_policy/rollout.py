@@ -44,7 +44,8 @@ def carry_out(
     for begin in range(0, len(plans), size):
         batch = plans[begin : begin + size]
         names = [one.namespace for one in batch]
-        looks = bool(batch_size) and not check
+        # Cluster-wide policies are about no namespace of their own.
+        looks = bool(batch_size) and not check and all(names)
         ready = _ready(client, names) if looks else set()
         _each(client, batch, check=check)
         if looks:

@@ -1,0 +1,242 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The baseline as a cluster-wide policy: it says what the namespaced one says, as far as its kind can."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import SYSTEM_NAMESPACES
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import cluster_policy
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.difference import differences
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
+    API_VERSIONS,
+    everywhere,
+    everywhere_steps,
+    expression,
+    networks_of,
+    subject_of,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import network_policy
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
+    PROFILES,
+    Surroundings,
+    policies,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import Step
+
+MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[5] / ".." / "shared" / "mirror")))
+AROUND = Surroundings(
+    dns_addresses=("10.96.0.10",),
+    api_endpoints=(("192.0.2.1", 6443),),
+    ingress_namespaces=("ingress",),
+    monitoring_namespaces=("monitoring",),
+    node_addresses=("192.0.2.1",),
+    called_ports=(("", 8443),),
+)
+MAIL = {"to": [{"ipBlock": {"cidr": "198.51.100.0/24", "except": ["198.51.100.128/25"]}}], "ports": [{"port": 587}]}
+CUSTOM = ({"name": "allow-mail", "egress": [MAIL, {"to": [], "ports": [{"port": 9000, "endPort": 9010}]}]},)
+SPACES = ("shop", "data", "ingress", "monitoring", "kube-system")
+SUBJECT = subject_of([], {"team": "shop"}, SYSTEM_NAMESPACES, ["shop", "data"])
+KINDS = tuple(API_VERSIONS)
+
+
+def made(kind: str, names: Sequence[str], custom: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    return everywhere(kind, SUBJECT, policies("", names, AROUND, custom))
+
+
+def cluster() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for number, space in enumerate(SPACES):
+        labels = {"team": "shop"} if space in {"shop", "data", "kube-system"} else {}
+        found.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": labels}})
+        app = {"k8s-app": "kube-dns"} if space == "kube-system" else {"app": "web"}
+        for place in (1, 2):
+            metadata = {"name": f"p{place}", "namespace": space, "labels": app}
+            status = {"podIP": f"10.{number}.0.{place}"}
+            found.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status})
+    return found
+
+
+def changed(names: Sequence[str], custom: Sequence[Any] = ()) -> set[tuple[str, str, str]]:
+    """What the cluster-wide baseline lets through that the namespaced one does not, and the other way round."""
+    apart = [one for space in ("shop", "data") for one in policies(space, names, AROUND, custom)]
+    found = differences(
+        inventory(cluster()),
+        [network_policy(one) for one in apart],
+        [cluster_policy(one) for one in made("ClusterNetworkPolicy", names, custom)],
+    )
+    return {(one.change, one.source, one.destination) for one in found}
+
+
+@pytest.mark.parametrize("profile", ["ingress-deny", "zero-trust"])
+def test_as_a_cluster_network_policy_it_differs_only_in_what_comes_from_outside(profile: str) -> None:
+    """Ingress rules of that kind know pods alone."""
+    assert changed(PROFILES[profile], CUSTOM if profile == "zero-trust" else ()) == {
+        ("gained", "(outside)", "shop"),
+        ("gained", "(outside)", "data"),
+    }
+
+
+def test_system_namespaces_are_not_meant() -> None:
+    evaluated = [cluster_policy(one) for one in made("ClusterNetworkPolicy", ["default-deny-all"])]
+    (main,) = evaluated
+    chosen = [one for one in inventory(cluster()).namespaces.items() if main.subject.namespaces.matches(one[1])]  # type: ignore[union-attr] # a cluster-wide subject has a selector
+    assert [name for name, _labels in chosen] == ["data", "shop"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_object_denies(kind: str) -> None:
+    """So it takes effect at once."""
+    objects = made(kind, PROFILES["zero-trust"], CUSTOM)
+    assert [one["kind"] for one in objects] == [kind] * len(objects)
+    assert [one["metadata"]["name"] for one in objects if "Deny" in str(one)] in (["netops-baseline"], [])
+    assert objects[-1]["metadata"]["name"] == "netops-baseline"
+
+
+def test_calico_says_protocol_ports_and_both_ends() -> None:
+    (policy,) = made("GlobalNetworkPolicy", PROFILES["zero-trust"], CUSTOM)
+    spec = policy["spec"]
+    assert spec["namespaceSelector"].startswith("team == 'shop' && kubernetes.io/metadata.name not in {'calico-")
+    assert spec["types"] == ["Ingress", "Egress"]
+    assert {
+        "action": "Allow",
+        "protocol": "TCP",
+        "destination": {"nets": ["198.51.100.0/24"], "notNets": ["198.51.100.128/25"], "ports": [587]},
+    } in spec["egress"]
+    assert {"action": "Allow", "protocol": "TCP", "destination": {"ports": ["9000:9010"]}} in spec["egress"]
+    own = {"namespaceSelector": "kubernetes.io/metadata.name == 'shop'"}
+    assert {"action": "Allow", "source": own, "destination": own} in spec["ingress"]
+    assert {"action": "Allow", "source": {"nets": ["192.0.2.1/32"]}} in spec["ingress"]
+
+
+def test_cilium_knows_nodes_and_the_api_server_by_name() -> None:
+    (policy,) = made("CiliumClusterwideNetworkPolicy", PROFILES["zero-trust"], CUSTOM)
+    main, *own = policy["specs"]
+    assert main["enableDefaultDeny"] == {"ingress": True, "egress": True}
+    assert {"fromEntities": ["host", "remote-node"]} in main["ingress"]
+    assert {"toEntities": ["kube-apiserver"]} in main["egress"]
+    assert len(own) == 2
+    assert all(one["enableDefaultDeny"] == {"ingress": False, "egress": False} for one in own)
+    ports = [{"port": "9000", "protocol": "TCP", "endPort": 9010}]
+    assert {"toEntities": ["all"], "toPorts": [{"ports": ports}]} in main["egress"]
+
+
+def test_cilium_denies_one_direction_alone() -> None:
+    (policy,) = made("CiliumClusterwideNetworkPolicy", ["default-deny-ingress"])
+    (main,) = policy["specs"]
+    assert main["enableDefaultDeny"] == {"ingress": True, "egress": False}
+    assert main["ingress"] == [{}]
+    assert "egress" not in main
+
+
+@pytest.mark.parametrize("version", ["v3.31.7", "v3.32.1"])
+@pytest.mark.parametrize("kind", ["GlobalNetworkPolicy", "StagedGlobalNetworkPolicy"])
+def test_calicos_own_schema_knows_every_field(kind: str, version: str) -> None:
+    file = MIRROR / "calico" / version / "operator-crds.yaml"
+    assert file.exists(), f"{file} is missing; set NETOPS_MIRROR to a folder with the upstream manifests"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    definitions = [one for one in yaml.load_all(file.read_text(), loader) if one]
+    (definition,) = [one for one in definitions if one["spec"]["names"]["kind"] == kind]
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    (policy,) = made(kind, PROFILES["zero-trust"], CUSTOM)
+    unknown = list(fields_unknown_to(schema["properties"]["spec"], policy["spec"], "spec"))
+    assert unknown == []
+
+
+def fields_unknown_to(schema: dict[str, Any], value: Any, path: str) -> list[str]:
+    if isinstance(value, dict) and "properties" in schema:
+        found = [f"{path}.{key}" for key in value if key not in schema["properties"]]
+        for key in value.keys() & schema["properties"].keys():
+            found += fields_unknown_to(schema["properties"][key], value[key], f"{path}.{key}")
+        return found
+    if isinstance(value, list) and "items" in schema:
+        return [one for item in value for one in fields_unknown_to(schema["items"], item, f"{path}[]")]
+    return []
+
+
+# ---- order -----------------------------------------------------------------------------------------------------------
+
+
+def names_of(steps: Sequence[Step]) -> list[tuple[str, str]]:
+    return [(step.action, step.subject["metadata"]["name"]) for step in steps]
+
+
+def test_what_accepts_comes_first_and_goes_last() -> None:
+    wanted = made("ClusterNetworkPolicy", PROFILES["zero-trust"])
+    come = names_of(everywhere_steps([], wanted))
+    assert come == [
+        ("created", "netops-baseline-shop"),
+        ("created", "netops-baseline-data"),
+        ("created", "netops-baseline"),
+    ]
+    assert names_of(everywhere_steps(wanted, []))[0] == ("deleted", "netops-baseline")
+    gone = names_of(everywhere_steps(wanted, wanted[1:]))
+    assert ("deleted", "netops-baseline-shop") in gone
+
+
+def test_the_policies_of_others_stay() -> None:
+    foreign = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
+    other = {**foreign, "metadata": {"name": "theirs", "labels": {"app.kubernetes.io/managed-by": "netops.kubernetes"}}}
+    assert everywhere_steps([other], []) == []
+    taken = {**foreign, "metadata": {"name": "netops-baseline"}}
+    assert everywhere_steps([taken], []) == []
+    with pytest.raises(PolicyError, match="ClusterNetworkPolicy 'netops-baseline': it is there and lacks the label"):
+        everywhere_steps([taken], made("ClusterNetworkPolicy", ["default-deny-all"]))
+
+
+# ---- what cannot be said ---------------------------------------------------------------------------------------------
+
+
+def test_namespaces_by_name_or_by_label() -> None:
+    named = subject_of(["shop"], {}, [], ["shop"]).selector
+    assert named == {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["shop"]}]}
+    with pytest.raises(PolicyError, match="namespaces and namespace_selector are both given; expected one of them"):
+        subject_of(["shop"], {"team": "shop"}, [], [])
+    with pytest.raises(PolicyError, match="cluster-wide baseline: no namespace is chosen; expected one of them"):
+        subject_of([], {}, [], [])
+
+
+def test_pods_of_the_own_namespace_cannot_be_said() -> None:
+    custom = ({"name": "mine", "ingress": [{"from": [{"podSelector": {}}]}]},)
+    with pytest.raises(PolicyError, match="policy 'mine': a peer means pods of the policy's own namespace"):
+        made("GlobalNetworkPolicy", ["default-deny-all"], custom)
+
+
+def test_a_policy_has_room_for_so_many_rules() -> None:
+    custom = [{"name": f"c{number}", "egress": [MAIL]} for number in range(26)]
+    with pytest.raises(PolicyError, match="it has 27 rules of egress; expected at most 25"):
+        made("ClusterNetworkPolicy", ["default-deny-egress"], custom)
+
+
+def test_a_block_without_its_exceptions() -> None:
+    assert networks_of({"cidr": "192.0.2.0/24", "except": ["192.0.2.128/25"]}) == ["192.0.2.0/25"]
+    assert networks_of({"cidr": "192.0.2.0/24", "except": ["192.0.2.0/24"]}) == []
+    assert networks_of({"cidr": "192.0.2.0/24", "except": ["2001:db8::/32"]}) == ["192.0.2.0/24"]
+    with pytest.raises(PolicyError, match=r"block 0.0.0.0/0: without its exceptions it is 32 networks; expected"):
+        networks_of({"cidr": "0.0.0.0/0", "except": ["192.0.2.1/32"]})
+
+
+@pytest.mark.parametrize(
+    ("selector", "text"),
+    [
+        ({}, "all()"),
+        ({"matchLabels": {"a": "b", "c": ""}}, "a == 'b' && c == ''"),
+        ({"matchExpressions": [{"key": "a", "operator": "In", "values": ["b", "c"]}]}, "a in {'b', 'c'}"),
+        ({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["b"]}]}, "a not in {'b'}"),
+        ({"matchExpressions": [{"key": "a", "operator": "Exists"}]}, "has(a)"),
+        ({"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}, "!has(a)"),
+    ],
+)
+def test_a_selector_in_calicos_language(selector: dict[str, Any], text: str) -> None:
+    assert expression(selector) == text
