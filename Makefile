@@ -109,8 +109,10 @@ demo: tools testbed ## A two-node cluster, its network provisioned and proven, l
 	tests/demo/run
 
 .PHONY: bench
-bench: tools ## Measure against the peers, side by side
+bench: tools $(PEERS)/ready ## Measure against the peers, side by side
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench
+	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench.baseline
+	NETOPS_PEERS=$(PEERS) $(PYTHON) -m tests.bench.policies
 
 .PHONY: clean
 clean: ## Stop the test bed and remove what no input refers to any more
