@@ -137,7 +137,7 @@ class Universe:
         self._names = {match.name for match in _matches_of(policies) if match.name}
         located = [text for text in pod_networks if family_of(text) == family]
         self._home = self.parts.part_around(located[0]) if located else UNLOCATED
-        self.place_of: dict[str, int] = {}
+        self.place_of: dict[str, int]
         self.parties: list[Party] = self._classes()
         self._index(peers)
         self.ports = PortParts(
@@ -158,27 +158,38 @@ class Universe:
             addresses = pod.addresses
             if pod.host_network and not addresses and pod.node in by_node:
                 addresses = by_node[pod.node].addresses
-            mine = [text for text in addresses if family_of(text) == self.family]
+            mine = self._of_family(addresses)
             if addresses and not mine:
                 continue
             part = self.parts.part_of(mine[0]) if mine else self._home
             self._take(mine, taken, seen)
             kind = HOST if pod.host_network else POD
             groups.setdefault((kind, pod.namespace, self._told(pod.labels), part, self._named(pod)), []).append(pod)
+        # A node with addresses in several parts is found by its first one.
+        first_parts: dict[tuple[str, int], bool] = {}
         for node in self.inventory.nodes:
-            mine = [text for text in node.addresses if family_of(text) == self.family]
+            mine = self._of_family(node.addresses)
             self._take(mine, taken, seen)
             labels = _told(node.labels, self._node_keys)
-            for part in sorted({self.parts.part_of(text) for text in mine}):
+            for number, part in enumerate(dict.fromkeys(self.parts.part_of(text) for text in mine)):
                 groups.setdefault((NODE, "", labels, part, ()), []).append(node)
+                first_parts[node.name, part] = number == 0
         parties = [_party(key, members) for key, members in groups.items()]
-        for number, size in enumerate(self.parts.sizes()):
-            if size > taken[number]:
-                parties.append(Party(OUTSIDE, "", {}, number, (), (str(self.parts.networks[number]),)))
-        for number, party in enumerate(parties):
-            for member in party.members:
-                self.place_of[_key(party, member)] = number
+        parties += [
+            Party(OUTSIDE, "", {}, number, (), (str(self.parts.networks[number]),))
+            for number, size in enumerate(self.parts.sizes())
+            if size > taken[number]
+        ]
+        self.place_of = {
+            _key(party, member): number
+            for number, party in enumerate(parties)
+            for member in party.members
+            if party.kind != NODE or first_parts[_name(member), party.part]
+        }
         return parties
+
+    def _of_family(self, addresses: Iterable[str]) -> list[str]:
+        return [text for text in addresses if family_of(text) == self.family]
 
     def _take(self, addresses: Iterable[str], taken: list[int], seen: set[str]) -> None:
         for text in addresses:
