@@ -12,6 +12,7 @@ KEYS, VALUES = ("app", "tier"), ("a", "b", "")
 PORTS = (53, 80, 81, 8080, 65535)
 NAMES = ("http", "dns")
 PROTOCOLS = ("TCP", "UDP", "SCTP")
+OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 BLOCKS = {
     4: ("0.0.0.0/0", "10.0.0.0/8", "10.0.1.0/24", "10.0.1.2/32", "10.0.2.0/25", "192.0.2.0/24", "198.51.100.0/24"),
     6: ("::/0", "fd00::/16", "fd00:1::/32", "fd00:1::2/128", "2001:db8::/32"),
@@ -25,7 +26,9 @@ class RandomCluster:
     """Objects made from one seed.
 
     :param simple: only what every evaluator of NetworkPolicies knows and reads alike: IPv4, no pods on their node's
-        network, no cluster-wide policies, written types, no empty label values, no blocks with pods in them.
+        network, no cluster-wide policies, written types, no empty label values, no blocks with pods in them, and pods
+        of other namespaces by In and NotIn alone (network-config-analyzer 2.1.0 looks for Exists and DoesNotExist in
+        the policy's own namespace whatever the peer's namespaceSelector says).
     """
 
     def __init__(self, seed: int, *, simple: bool = False) -> None:
@@ -82,17 +85,17 @@ class RandomCluster:
 
     # ---- parts of policies -----------------------------------------------------------------------------------
 
-    def selector(self) -> Object:
+    def selector(self, operators: tuple[str, ...] = OPERATORS) -> Object:
         found: Object = {}
         values = VALUES[:2] if self.simple else VALUES
         if self.chance(0.4):
             found["matchLabels"] = {self.pick.choice(KEYS): self.pick.choice(values)}
         if self.chance(0.4):
-            found["matchExpressions"] = [self.expression(values) for _one in range(self.pick.randint(1, 2))]
+            found["matchExpressions"] = [self.expression(values, operators) for _one in range(self.pick.randint(1, 2))]
         return found
 
-    def expression(self, values: tuple[str, ...]) -> Object:
-        operator = self.pick.choice(("In", "NotIn", "Exists", "DoesNotExist"))
+    def expression(self, values: tuple[str, ...], operators: tuple[str, ...]) -> Object:
+        operator = self.pick.choice(operators)
         term = {"key": self.pick.choice(KEYS), "operator": operator}
         if operator in {"In", "NotIn"}:
             return {**term, "values": sorted(set(self.some(values, 1, 2)))}
@@ -113,7 +116,7 @@ class RandomCluster:
         if self.chance(0.6):
             found["namespaceSelector"] = self.selector()
         if not found or self.chance(0.6):
-            found["podSelector"] = self.selector()
+            found["podSelector"] = self.selector(OPERATORS[:2] if self.simple and found else OPERATORS)
         return found
 
     def port(self) -> Object:
