@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from tests.testbed.api_ring import ApiRing
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ ratio is that of the seconds an object.
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.__main__ import by_kubectl, seconds
 from tests.support.modules import Module
 from tests.testbed.api_ring import ApiRing
 
@@ -31,6 +32,17 @@ def spaces(prefix: str, count: int) -> list[dict[str, Any]]:
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"{prefix}-{one}", "labels": {"bench": prefix}}}
         for one in range(count)
     ]
+
+
+def by_kubectl(programs: Path, kubeconfig: Path, folder: Path, objects: list[dict[str, Any]]) -> float:
+    """Seconds of one process an object."""
+    begin = time.monotonic()
+    for number, obj in enumerate(objects):
+        file = folder / f"{number}.json"
+        file.write_text(json.dumps(obj))
+        command = [str(programs / "kubectl"), f"--kubeconfig={kubeconfig}", "apply", "-f", str(file)]
+        subprocess.run(command, check=True, capture_output=True)
+    return time.monotonic() - begin
 
 
 def moved(policy: dict[str, Any], namespace: str) -> dict[str, Any]:
@@ -54,7 +66,7 @@ def main(words: list[str]) -> int:
             begin = time.monotonic()
             requests = module.succeeds(**chosen)["api_requests"]
             taken = time.monotonic() - begin
-            theirs = seconds(lambda: by_kubectl(programs, ring.kubeconfig, Path(work), wanted(module, few)))
+            theirs = by_kubectl(programs, ring.kubeconfig, Path(work), wanted(module, few))
             ratio = (theirs / (few * len(NAMES))) / (taken / ours)
             print(
                 f"{what}: {taken:.1f} s, {requests / ours:.3f} requests an object; kubectl {theirs:.1f} s; {ratio:.1f}"
