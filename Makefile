@@ -82,9 +82,10 @@ peers: tools $(PEERS)/ready ## Verdicts about policies beside those of another e
 	NETOPS_PEERS=$(PEERS) pytest -q tests/peers
 
 .PHONY: fuzz
-fuzz: tools $(PEERS)/ready ## The same and more at length: ten thousand random clusters
+fuzz: tools $(PEERS)/ready ## At length: ten thousand random clusters, and Corefiles for SECONDS=240
 	NETOPS_FUZZ_CLUSTERS=10000 pytest -q -n 2 tests/unit/plugins/module_utils/_policy/test_policy_differential.py
 	NETOPS_FUZZ_CLUSTERS=3000 NETOPS_PEERS=$(PEERS) pytest -q tests/peers
+	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.fuzz $(or $(SECONDS),240)
 
 .PHONY: kernel
 kernel: tools ## Node modules on this machine's own kernel, in network namespaces

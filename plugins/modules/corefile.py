@@ -131,6 +131,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.storag
     restore_config_map,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import require_valid, validate
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil, wishes_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
@@ -175,7 +176,9 @@ def main() -> None:
 
         def edit(before: str) -> str:
             text = before if asked["content"] is None else asked["content"]
-            return fulfil(parse(text, name, asked["external_plugins"]), wishes).text
+            after = fulfil(parse(text, name), wishes).text
+            require_valid(validate(after, name, external_plugins=asked["external_plugins"]))
+            return after
 
         if asked["path"] and asked["state"] == "absent":
             raise CorefileError(

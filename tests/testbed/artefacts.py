@@ -213,6 +213,43 @@ cilium_chart = Artefact(
     "cilium-chart", (CILIUM_CHART, *text_of(HERE / "go" / "cilium" / "go.sum")), (), make_cilium_chart
 )
 kwok = Artefact("kwok", (*_kwok.artefact().inputs, *KWOK_STAGES), (), make_kwok)
+
+
+def corefile_judge(version: str, module_file: str, tags: str = "") -> Artefact:
+    """``corefile-judge-VERSION``: says of many Corefiles in one process whether a version of CoreDNS takes them.
+
+    :param module_file: the file below ``go/corefile`` that pins the version; one folder holds several.
+    :param tags: which sources are built.
+    """
+    folder = HERE / "go" / "corefile"
+    name = f"corefile-judge-{version}"
+
+    def make(step: Step) -> None:
+        environment = {
+            "CGO_ENABLED": "0",
+            "GOFLAGS": "-trimpath -buildvcs=false",
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+        }
+        step.run(
+            *(go_program(step.store.root), "build", f"-modfile={module_file}", f"-tags={tags}"),
+            *("-ldflags", "-s -w", "-o", str(step.folder / name), "."),
+            cwd=folder,
+            env=environment,
+        )
+
+    pinned = folder / module_file
+    sources = (pinned, pinned.with_suffix(".sum"), *sorted(folder.glob("*.go")))
+    return Artefact(name, (tags, *text_of(*sources)), (), make)
+
+
+# The newest, one before several `forward` in a block, and one before `transfer` was a plugin.
+COREFILE_JUDGES = (
+    corefile_judge("1.14.7", "go.mod"),
+    corefile_judge("1.11.3", "v1.11.3.mod"),
+    # The parser was still at another address.
+    corefile_judge("1.7.0", "v1.7.0.mod", "caddyserver"),
+)
 calico = GoBuild(
     "calico",
     tuple((f"github.com/projectcalico/calico/{path}", path.rsplit("/", 1)[1]) for path in CALICO_PROGRAMS),
@@ -455,11 +492,12 @@ disk = Artefact(
     make_disk,
 )
 
-API_RING = (kubernetes, etcd, coredns, helm, cilium_chart)
+API_RING = (kubernetes, etcd, coredns, *COREFILE_JUDGES, helm, cilium_chart)
 ALL = {
     artefact.name: artefact
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
         *(kwok, calico, helm, cilium_chart),
+        *COREFILE_JUDGES,
     )
 }

@@ -13,15 +13,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree i
     CorefileError,
     Directive,
     ServerBlock,
+    parse,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import parse as parse_checked
 
 STEP = "    "
-
-
-def parse(text: str) -> Corefile:
-    """The structure of a text whose plugins were checked when it was read, by names that only the reader knew."""
-    return parse_checked(text, external_plugins=None)
 
 
 @dataclass(frozen=True)

@@ -8,101 +8,76 @@ The rules are those of the lexer in ``github.com/coredns/caddy/caddyfile/lexer.g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from typing import NamedTuple
 
 BOM = "\ufeff"
+# What Go's unicode.IsSpace says, but for the carriage return, which separates nothing.
+_BLANK = "\t\n\v\f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_TOKEN = re.compile(
+    rf'"(?P<quoted>(?:\\[\s\S]|[^"\\])*)(?:"|\\?\Z)'
+    # A comment in the middle of a word ends with the word: ``a#b c`` is ``a`` and ``c``.
+    rf"|(?P<bare>[^{_BLANK}\r#\"][^{_BLANK}\r#]*(?:\r+[^{_BLANK}\r#]+)*)(?:\r*\#[^{_BLANK}]*)?"
+    rf"|\#[^\n]*"
+)
+_ESCAPE = re.compile(r"\\([\s\S])")
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """One word.
 
     :param text: what it means, without quotes.
     :param line: where it begins, from 1.
     :param start: offset of its first character in the text, an opening quote included.
     :param end: offset behind its last character.
+    :param file: the imported file that it comes from; empty in the Corefile itself.
     """
 
     text: str
     line: int
     start: int
     end: int
+    file: str = ""
 
     @property
     def last_line(self) -> int:
         return self.line + self.text.count("\n")
 
+    def opens_line_after(self, previous: Token) -> bool:
+        """Whether it stands on a later line than the token before it, or in another file."""
+        return self.file != previous.file or previous.last_line < self.line
 
-def tokenize(text: str) -> tuple[Token, ...]:
-    """Every token of a text; any text has a tokenization."""
-    reader = _Reader(text)
+    def continues_line_of(self, previous: Token) -> bool:
+        """Whether it stands on the line on which the token before it ends."""
+        return self.file == previous.file and previous.last_line == self.line
+
+
+def tokenize(text: str, file: str = "") -> tuple[Token, ...]:
+    """Every token of a text; any text has a tokenization.
+
+    :param file: what the tokens say where they come from.
+    """
     tokens: list[Token] = []
-    while True:
-        token = reader.next()
-        if token is None:
-            return tuple(tokens)
-        tokens.append(token)
+    line, counted = 1, 0
+    for match in _TOKEN.finditer(text, 1 if text.startswith(BOM) else 0):
+        if match.lastgroup is None:
+            continue
+        start = match.start()
+        line += text.count("\n", counted, start)
+        counted = start
+        if match.lastgroup == "bare":
+            tokens.append(Token(match["bare"].replace("\r", ""), line, start, match.end("bare"), file))
+            continue
+        value = _ESCAPE.sub(_unescaped, match["quoted"])
+        # A quote that the end of the text closes at once is no token.
+        if value or (match[0].endswith('"') and len(match[0]) > 1):
+            tokens.append(Token(value, line, start, match.end(), file))
+    return tuple(tokens)
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 1 if text.startswith(BOM) else 0
-        self._line = 1
-
-    def next(self) -> Token | None:
-        """The next token.
-
-        A comment ends with the line, or with the token that it stands in: ``a#b c`` is ``a`` and ``c``.
-        """
-        value: list[str] = []
-        start, line, end, comment = 0, 0, 0, False
-        while self._at < len(self._text):
-            char = self._text[self._at]
-            self._at += 1
-            if char.isspace():
-                if char == "\r":
-                    continue
-                if char == "\n":
-                    self._line += 1
-                    comment = False
-                if value:
-                    return Token("".join(value), line, start, end)
-                continue
-            if char == "#":
-                comment = True
-            if comment:
-                continue
-            if not value:
-                start, line = self._at - 1, self._line
-                if char == '"':
-                    return self._quoted(start, line)
-            value.append(char)
-            end = self._at
-        return Token("".join(value), line, start, end) if value else None
-
-    def _quoted(self, start: int, line: int) -> Token | None:
-        """The rest of a quoted token; only a quote can be escaped, and the end of the text closes it.
-
-        A quote that the end of the text closes at once is no token.
-        """
-        value: list[str] = []
-        escaped = False
-        while self._at < len(self._text):
-            char = self._text[self._at]
-            self._at += 1
-            if not escaped and char == "\\":
-                escaped = True
-                continue
-            if not escaped and char == '"':
-                return Token("".join(value), line, start, self._at)
-            if char == "\n":
-                self._line += 1
-            if escaped and char != '"':
-                value.append("\\")
-            value.append(char)
-            escaped = False
-        return Token("".join(value), line, start, self._at) if value else None
+def _unescaped(match: re.Match[str]) -> str:
+    """Only a quote can be escaped."""
+    return '"' if match[1] == '"' else match[0]
 
 
 def quote(value: str) -> str:
@@ -111,7 +86,7 @@ def quote(value: str) -> str:
     A value that ends in a backslash, or holds one before a quote, cannot be written in quotes at all; such values
     hold neither blanks nor ``#`` in practice and are written bare.
     """
-    bare = value and not value.startswith('"') and not any(char.isspace() or char == "#" for char in value)
+    bare = value and not value.startswith('"') and not re.search(rf"[{_BLANK}\r#]", value)
     if bare:
         return value
     escaped = value.replace('"', '\\"')

@@ -93,11 +93,7 @@ def require_reload(text: str, ref: ObjectRef) -> list[str]:
 
     :param text: a Corefile that parses.
     """
-    unaware = [
-        block.names[0]
-        for block in parse(text, external_plugins=None).blocks
-        if block.names and not block.is_snippet and block.find("kubernetes") and not block.find("reload")
-    ]
+    unaware = [block.names[0] for block in parse(text).servers if block.find("kubernetes") and not block.find("reload")]
     return [
         f"{ref}: the server block of {name} has no plugin reload, so CoreDNS takes the change at its next restart only"
         for name in unaware

@@ -4,24 +4,34 @@
 """A Corefile as a tree over its own text: what is not edited is never rewritten.
 
 The grammar is that of ``github.com/coredns/caddy/caddyfile/parse.go``; messages are CoreDNS' own, so that a user
-finds them where CoreDNS' are explained.
+finds them where CoreDNS' are explained. What plugins say about their arguments is not grammar: see ``validate``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import Token, tokenize
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.plugins import PLUGINS
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+IMPORT = "import"
 
 
 class CorefileError(NetopsError):
     """A text that CoreDNS refuses; the subject has the file's name and the line."""
+
+
+class GrammarError(CorefileError):
+    """A text whose structure CoreDNS refuses.
+
+    :param file: the file, and
+    :param line: the line that CoreDNS names.
+    """
+
+    def __init__(self, file: str, line: int, seen: str) -> None:
+        self.file, self.line = file, line
+        super().__init__(f"{file}:{line}", seen)
 
 
 @dataclass(frozen=True)
@@ -41,34 +51,54 @@ class Option:
 
 @dataclass(frozen=True)
 class Directive:
-    """One plugin of a server block.
+    """One plugin of a server block: its name, its arguments and its block if it has one."""
 
-    :param head: its name and its arguments.
-    :param options: the lines of its block.
-    :param opening: the brace that opens its block, if it has one.
-    :param closing: the brace that closes it.
-    """
+    tokens: tuple[Token, ...]
 
-    head: tuple[Token, ...]
-    options: tuple[Option, ...]
-    opening: Token | None
-    closing: Token | None
+    @cached_property
+    def _opens_at(self) -> int:
+        """Where the brace stands that opens the block."""
+        return next((at for at, token in enumerate(self.tokens) if token.text == "{"), len(self.tokens))
 
     @property
     def name(self) -> str:
-        return self.head[0].text
+        return self.tokens[0].text
+
+    @property
+    def head(self) -> tuple[Token, ...]:
+        """The name and the arguments."""
+        return self.tokens[: self._opens_at]
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        return tuple(token.text for token in self.head[1:])
+        return tuple(token.text for token in self.tokens[1 : self._opens_at])
+
+    @property
+    def opening(self) -> Token | None:
+        return self.tokens[self._opens_at] if self._opens_at < len(self.tokens) else None
+
+    @property
+    def closing(self) -> Token | None:
+        return self.tokens[-1] if self.opening and self.tokens[-1].text == "}" else None
+
+    @cached_property
+    def options(self) -> tuple[Option, ...]:
+        """The lines of the block; what is nested deeper, which no plugin takes, stays in them."""
+        lines: list[list[Token]] = []
+        for at in range(self._opens_at + 1, len(self.tokens) - (1 if self.closing else 0)):
+            token = self.tokens[at]
+            if not lines or token.opens_line_after(self.tokens[at - 1]):
+                lines.append([])
+            lines[-1].append(token)
+        return tuple(Option(tuple(line)) for line in lines)
 
     @property
     def start(self) -> int:
-        return self.head[0].start
+        return self.tokens[0].start
 
     @property
     def end(self) -> int:
-        return self.closing.end if self.closing else self.head[-1].end
+        return self.tokens[-1].end
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
@@ -76,7 +106,7 @@ class Directive:
 
 @dataclass(frozen=True)
 class ServerBlock:
-    """One server block, or a snippet: its name in parentheses, its content not read."""
+    """One server block, a snippet (its name in parentheses, its content not read) or an import between blocks."""
 
     keys: tuple[Token, ...]
     directives: tuple[Directive, ...]
@@ -85,11 +115,19 @@ class ServerBlock:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(key.text.rstrip(",") for key in self.keys)
+        return tuple(key.text.removesuffix(",") for key in self.keys)
 
     @property
     def is_snippet(self) -> bool:
-        return len(self.keys) == 1 and self.keys[0].text.startswith("(") and self.keys[0].text.endswith(")")
+        return snippet_name(self.names) is not None
+
+    @property
+    def is_import(self) -> bool:
+        return bool(self.keys) and self.keys[0].text == IMPORT
+
+    @property
+    def is_server(self) -> bool:
+        return bool(self.keys) and not self.is_snippet and not self.is_import
 
     def find(self, name: str, argument: str | None = None) -> Directive | None:
         """The first plugin of that name, with that first argument if one is given."""
@@ -99,6 +137,13 @@ class ServerBlock:
         return None
 
 
+def snippet_name(keys: tuple[str, ...]) -> str | None:
+    """What a block defines for ``import``, when its only key stands in parentheses."""
+    if len(keys) == 1 and keys[0].startswith("(") and keys[0].endswith(")"):
+        return keys[0][1:-1]
+    return None
+
+
 @dataclass(frozen=True)
 class Corefile:
     """A text and its structure; ``text`` is always exactly what was parsed."""
@@ -106,13 +151,22 @@ class Corefile:
     text: str
     blocks: tuple[ServerBlock, ...]
 
+    @property
+    def servers(self) -> tuple[ServerBlock, ...]:
+        return tuple(block for block in self.blocks if block.is_server)
+
     def server(self, zone: str) -> ServerBlock | None:
-        """The block that serves a zone on the plain DNS port."""
+        """The block that serves a zone; on the plain DNS port unless the zone says another."""
         wanted = zone_of(zone)
-        for block in self.blocks:
-            if not block.is_snippet and wanted in {zone_of(name) for name in block.names}:
+        for block in self.servers:
+            if wanted in {zone_of(name) for name in block.names}:
                 return block
         return None
+
+
+def render(corefile: Corefile) -> str:
+    """The text, byte for byte as it was parsed."""
+    return corefile.text
 
 
 def zone_of(key: str) -> str:
@@ -123,82 +177,111 @@ def zone_of(key: str) -> str:
     return f"{scheme or 'dns'}://{zone}:{port}"
 
 
-def parse(text: str, file: str = "Corefile", external_plugins: Collection[str] | None = ()) -> Corefile:
-    """The structure of a Corefile.
+def parse(text: str, file: str = "Corefile") -> Corefile:
+    """The structure of a Corefile as it is written: imports stand where they stand, plugins may be of any name.
 
     :param file: what errors call it.
-    :param external_plugins: names beyond those that CoreDNS itself has; ``None`` accepts every name.
-    :raises CorefileError: CoreDNS would refuse it.
+    :raises GrammarError: CoreDNS could not read it.
     """
-    known = None if external_plugins is None else PLUGINS.keys() | set(external_plugins)
-    return _Parser(text, file, known).corefile()
+    return Corefile(text, Parser(tokenize(text), file).blocks())
 
 
-class _Parser:
-    def __init__(self, text: str, file: str, known: Collection[str] | None) -> None:
-        self._text = text
+class Parser:
+    """Reads blocks from tokens, one after the other, with one token to look back at.
+
+    A reader that knows what imports mean puts their tokens in: see ``load``.
+    """
+
+    def __init__(self, tokens: tuple[Token, ...], file: str) -> None:
         self._file = file
-        self._known = known
-        self._tokens = tokenize(text)
-        self._at = -1
+        self._seen: list[Token] = []
+        self._snippets: dict[str, tuple[Token, ...]] = {}
+        self._rest = list(reversed(tokens))
 
     # ---- moving ---------------------------------------------------------------------------------------------
 
     @property
     def _token(self) -> Token:
-        return self._tokens[self._at]
+        return self._seen[-1]
 
     def _next(self) -> bool:
-        if self._at < len(self._tokens) - 1:
-            self._at += 1
-            return True
-        return False
+        if not self._rest:
+            return False
+        self._seen.append(self._rest.pop())
+        return True
+
+    def _back(self) -> None:
+        self._rest.append(self._seen.pop())
 
     def _on_new_line(self) -> bool:
-        return self._at < 1 or self._tokens[self._at - 1].last_line < self._token.line
+        return len(self._seen) < 2 or self._token.opens_line_after(self._seen[-2])
 
-    def _error(self, message: str) -> CorefileError:
-        line = self._token.line if self._tokens else 1
-        return CorefileError(f"{self._file}:{line}", f"Error during parsing: {message}")
+    def _error(self, message: str) -> GrammarError:
+        token = self._seen[-1] if self._seen else Token("", 0, 0, 0)
+        return GrammarError(token.file or self._file, token.line, f"Error during parsing: {message}")
 
-    def _syntax_error(self, expected: str) -> CorefileError:
-        line = self._token.line
-        return CorefileError(
-            f"{self._file}:{line}", f"Syntax error: Unexpected token '{self._token.text}', expecting '{expected}'"
+    def _syntax_error(self, expected: str) -> GrammarError:
+        token = self._token
+        return GrammarError(
+            token.file or self._file,
+            token.line,
+            f"Syntax error: Unexpected token '{token.text}', expecting '{expected}'",
         )
+
+    def _argument_error(self) -> GrammarError:
+        if self._token.text == "{":
+            return self._error("Unexpected token '{', expecting argument")
+        return self._error(f"Wrong argument count or unexpected line ending after '{self._token.text}'")
+
+    # ---- what a reader of imports does otherwise ------------------------------------------------------------
+
+    # Whether imports are replaced by what they name, or stay where they stand.
+    _splices = False
+
+    def _splice(self) -> None:
+        """Put in the place of an import what it names."""
+
+    def _meant(self, word: str) -> str:
+        """What a word is when variables of the environment are put in."""
+        return word
+
+    def _require_known(self, name: str) -> None:
+        """Refuse a plugin's name."""
+
+    # ---- imports ---------------------------------------------------------------------------------------------
+
+    def _next_argument(self) -> bool:
+        return bool(self._rest) and self._rest[-1].continues_line_of(self._token) and self._next()
+
+    def _import_argument(self) -> Token:
+        """Move to what an import names."""
+        if not self._next_argument():
+            raise self._argument_error()
+        argument = self._token
+        if not self._meant(argument.text):
+            raise self._error("Import requires a non-empty filepath")
+        if self._next_argument():
+            raise self._error("Import takes only one argument (glob pattern or file)")
+        return argument
+
+    def _import_as_written(self) -> tuple[Token, Token]:
+        return self._token, self._import_argument()
 
     # ---- grammar --------------------------------------------------------------------------------------------
 
-    def corefile(self) -> Corefile:
+    def blocks(self) -> tuple[ServerBlock, ...]:
+        """Every block.
+
+        :raises GrammarError: CoreDNS could not read the text.
+        """
         blocks: list[ServerBlock] = []
         while self._next():
             blocks.append(self._block())
-        self._require_unique(blocks)
-        return Corefile(self._text, tuple(blocks))
-
-    def _require_unique(self, blocks: list[ServerBlock]) -> None:
-        seen: set[str] = set()
-        for block in blocks:
-            if block.is_snippet:
-                if block.names[0] in seen:
-                    raise CorefileError(
-                        f"{self._file}:{block.keys[0].line}",
-                        f"Error during parsing: redeclaration of previously declared snippet {block.names[0][1:-1]}",
-                    )
-                seen.add(block.names[0])
-                continue
-            # Views and addresses of their own may share a zone.
-            shared = block.find("view") or block.find("bind")
-            for key in [] if shared else block.names:
-                if zone_of(key) in seen:
-                    raise CorefileError(
-                        f"{self._file}:{block.keys[0].line}",
-                        f"cannot serve {zone_of(key)} - it is already defined",
-                        "one server block for each zone and port",
-                    )
-                seen.add(zone_of(key))
+        return tuple(blocks)
 
     def _block(self) -> ServerBlock:
+        if self._token.text == IMPORT and not self._splices:
+            return ServerBlock(self._import_as_written(), (), None, None)
         keys, ended = self._keys()
         block = ServerBlock(tuple(keys), (), None, None)
         if ended:
@@ -207,10 +290,10 @@ class _Parser:
             return self._snippet(tuple(keys))
         opening = self._token if self._token.text == "{" else None
         if opening is None:
-            self._at -= 1
+            self._back()
         directives = self._directives()
         closing = self._token if opening else None
-        if closing is not None and (closing.text != "}" or closing is opening):
+        if closing is not None and closing.text != "}":
             raise self._syntax_error("}")
         return ServerBlock(tuple(keys), tuple(directives), opening, closing)
 
@@ -219,67 +302,73 @@ class _Parser:
         another = False
         while True:
             token = self._token
-            if token.text == "{":
+            word = self._meant(token.text)
+            if word == IMPORT and self._splices and self._on_new_line():
+                self._splice()
+                if not self._next():
+                    return keys, True
+                continue
+            if word == "{":
                 if another:
                     raise self._error("Expected another address but had '{' - check for extra comma")
                 return keys, False
-            if token.text:
-                another = token.text.endswith(",")
-                keys.append(token)
+            if word:
+                another = word.endswith(",")
+                keys.append(token._replace(text=word))
             if not self._next():
-                if another:
-                    raise self._error("Unexpected EOF")
+                self._require_no_more(another=another)
                 return keys, True
             if not another and self._on_new_line():
                 return keys, False
 
+    def _require_no_more(self, *, another: bool) -> None:
+        if another:
+            raise self._error("Unexpected EOF")
+
     def _snippet(self, keys: tuple[Token, ...]) -> ServerBlock:
+        name = snippet_name(tuple(key.text for key in keys)) or ""
+        if name in self._snippets:
+            raise self._error(f"redeclaration of previously declared snippet {name}")
         if self._token.text != "{":
             raise self._syntax_error("{")
-        opening, depth = self._token, 1
+        opening, depth, body = self._token, 1, []
         while depth and self._next():
+            body.append(self._token)
             depth += {"{": 1, "}": -1}.get(self._token.text, 0)
         if depth:
             raise self._syntax_error("}")
+        self._snippets[name] = tuple(body[:-1])
         return ServerBlock(keys, (), opening, self._token)
 
     def _directives(self) -> list[Directive]:
         directives: list[Directive] = []
         while self._next() and self._token.text != "}":
-            directives.append(self._directive())
+            if self._token.text != IMPORT:
+                directives.append(self._directive())
+            elif self._splices:
+                self._splice()
+            else:
+                directives.append(Directive(self._import_as_written()))
         return directives
 
     def _directive(self) -> Directive:
-        name = self._token.text
-        # A name out of the environment is known to CoreDNS alone.
-        by_environment = name.startswith(("{$", "{%"))
-        if self._known is not None and name not in self._known and name != "import" and not by_environment:
-            raise self._error(f"Unknown directive '{name}'")
-        head = [self._token]
+        self._require_known(self._meant(self._token.text))
+        tokens, depth = [self._token._replace(text=self._meant(self._token.text))], 0
         while self._next():
-            token = self._token
-            if token.text == "{":
-                options, closing = self._options()
-                return Directive(tuple(head), tuple(options), token, closing)
-            if self._on_new_line():
-                self._at -= 1
+            word = self._token.text
+            if word == "{":
+                depth += 1
+            elif depth == 0 and self._on_new_line():
+                self._back()
                 break
-            if token.text == "}":
-                raise self._error("Unexpected '}' because no matching opening brace")
-            head.append(token)
-        if name == "import" and len(head) != 2:
-            raise self._error(f"Wrong argument count or unexpected line ending after '{head[-1].text}'")
-        return Directive(tuple(head), (), None, None)
-
-    def _options(self) -> tuple[list[Option], Token]:
-        lines: list[list[Token]] = []
-        while self._next():
-            token = self._token
-            if token.text == "}":
-                return [Option(tuple(line)) for line in lines], token
-            if token.text == "{":
-                raise self._error("Unexpected '{': a plugin's block holds no further block")
-            if self._on_new_line() or not lines:
-                lines.append([])
-            lines[-1].append(token)
-        raise self._error("Unexpected EOF")
+            elif word == "}":
+                if depth == 0:
+                    raise self._error("Unexpected '}' because no matching opening brace")
+                depth -= 1
+            elif word == IMPORT and self._splices and self._on_new_line():
+                self._splice()
+                continue
+            tokens.append(self._token._replace(text=self._meant(word)))
+        if depth:
+            raise self._error("Unexpected EOF")
+        return Directive(tuple(tokens))

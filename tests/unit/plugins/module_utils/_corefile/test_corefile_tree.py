@@ -68,25 +68,18 @@ def test_a_block_without_braces_and_a_snippet() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (". {\n  nothing\n}\n", "Corefile:2: Error during parsing: Unknown directive 'nothing'."),
         (". {\n  errors\n", "Corefile:2: Syntax error: Unexpected token 'errors', expecting '}'."),
         (". { errors }\n", "Corefile:1: Error during parsing: Unexpected '}' because no matching opening brace."),
         (". {\n  forward . 192.0.2.1 {\n", "Corefile:2: Error during parsing: Unexpected EOF."),
         ("a, {\n}\n", "check for extra comma"),
         (". {\n  import\n}\n", "Wrong argument count or unexpected line ending after 'import'"),
-        (".:53 {\n}\n. {\n}\n", "cannot serve dns://.:53 - it is already defined"),
         ("(a) {\n}\n(a) {\n}\n", "redeclaration of previously declared snippet (a)".replace("(a)", "a")),
-        (". {\n  hosts {\n    a {\n    }\n  }\n}\n", "holds no further block"),
     ],
 )
 def test_refusals_name_the_line(text: str, message: str) -> None:
     with pytest.raises(CorefileError) as refused:
         parse(text)
     assert message in str(refused.value)
-
-
-def test_external_plugins_are_allowed_by_name() -> None:
-    assert parse(". {\n  fanout . 192.0.2.1\n}\n", external_plugins=["fanout"]).blocks[0].find("fanout")
 
 
 @pytest.mark.parametrize("key", [".", ".:53", "dns://.:53", "dns://."])

@@ -1,0 +1,525 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Arguments and options whose rules do not fit into a line of the table: one reader for each.
+
+Each says what the ``setup.go`` of its plugin says at v1.14.7, and what older versions say where they differ.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import values as v
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.grammar import (
+    NO_WORDS,
+    REST,
+    Option,
+    Options,
+    Read,
+    Scope,
+    Words,
+    first_words,
+    require,
+    require_count,
+    words,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import depends_on_environment
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.patterns import groups_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.values import Kind
+
+if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.cursor import Cursor
+
+BOOLEAN = v.one_of("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
+LOCAL_ADDRESS = Kind(
+    "an IP address or the name of a network interface",
+    lambda word: v.is_address(word) or re.fullmatch(r"[A-Za-z][\w.@-]{0,14}", word) is not None,
+)
+PERCENTAGE = Kind(
+    "a percentage from 10% to 90%",
+    lambda word: word.endswith("%") and (v.whole_number(word[:-1]) or 0) in range(10, 91),
+)
+HEADER_FLAG = v.one_of("aa", "ra", "rd", any_case=True)
+TRANSFER_TARGET = Kind("* or an IP address, with or without a port", lambda word: word == "*" or _may_transfer(word))
+LEASE = Kind("a duration from 0 on, or seconds", lambda word: _is_lease(word))
+ABOVE_ZERO = v.span(1e-9, None, "a duration above 0, or seconds", v.seconds_or_number)
+TEMPLATE = Kind("a template of Go", lambda word: word.count("{{") == word.count("}}"))
+_LABEL = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)"
+_PREFIXED = rf"(?:[a-z0-9.-]+/)?{_LABEL}"
+SELECTOR = Kind(
+    "a label selector such as app=web",
+    lambda text: _is_selector(text),
+)
+
+
+def _may_transfer(word: str) -> bool:
+    return v.ADDRESS_WITH_PORT.accepts(word)
+
+
+def _is_lease(word: str) -> bool:
+    found = v.seconds_or_number(word.strip()) if word.strip() else 0.0
+    return found is not None and 0 <= found <= 2**32 - 1
+
+
+# ---- server ----------------------------------------------------------------------------------------------------------
+
+_CLIENT_AUTH = v.one_of("nocert", "request", "require", "verify_if_given", "require_and_verify")
+TLS_OPTIONS = {
+    "client_auth": Option(words(1, 1, _CLIENT_AUTH), since="1.5.1"),
+    "keylog": Option(words(1, 1), since="1.14.3"),
+    "acme": Option(words(1, None), since="1.14.7", once=True),
+    **{
+        name: Option(words(1, 1), since="1.14.7", once=True)
+        for name in ("email", "ca", "storage", "ca_root", "resolver")
+    },
+}
+_OF_ACME = frozenset({"acme", "email", "ca", "storage", "ca_root", "resolver"})
+
+
+def tls_files(cursor: Cursor, _scope: Scope) -> Words:
+    """Certificate, key and perhaps an authority; none for a certificate by ACME."""
+    found = cursor.arguments()
+    if found:
+        require_count(cursor, found, 2, 3)
+    return found
+
+
+def tls(cursor: Cursor, _scope: Scope, head: Words, options: Options) -> None:
+    """Options of a certificate from files and of one by ACME do not go together."""
+    for name, _words in options:
+        if (name in _OF_ACME) == bool(head):
+            raise cursor.refuse(f"option {name!r} does not go with {'files' if head else 'ACME'}")
+    if not head and "acme" not in {name for name, _words in options}:
+        raise cursor.refuse("neither files nor a domain for ACME", "a certificate and a key, or option acme")
+
+
+def tcp_queries(cursor: Cursor, scope: Scope) -> Words:
+    """-1 for no limit, or a number above 0."""
+    found = words(1, 1, v.number(-1))(cursor, scope)
+    if v.whole_number(found[0]) == 0:
+        raise cursor.refuse("0", "-1 for no limit, or a number above 0")
+    return found
+
+
+def some_option(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+    """The plugin is of no use without an option."""
+    if not options:
+        raise cursor.refuse("its block is empty", "an option")
+
+
+def reload(cursor: Cursor, scope: Scope) -> Words:
+    """The interval and the jitter."""
+    found = cursor.arguments()
+    require_count(cursor, found, 0, 2)
+    for word, low in zip(found, (2, 1)):
+        require(cursor, v.DURATION, word)
+        length = v.seconds(word)
+        may_be_zero = low == 1 and scope.since("1.14.2") and length == 0
+        if length is not None and length < low and not may_be_zero:
+            raise cursor.refuse(f"{word!r}", f"a duration of at least {low}s")
+    return found
+
+
+def plain_dns(cursor: Cursor, scope: Scope, _head: Words, _options: Options) -> None:
+    """The server block serves plain DNS alone."""
+    for key in scope.keys:
+        transport = v.split_scheme(key)[0]
+        if transport != "dns":
+            raise cursor.refuse(f"the server block serves {key!r}", "plain DNS alone")
+
+
+def trace(cursor: Cursor, _scope: Scope) -> Words:
+    """An end point, perhaps its kind before it."""
+    found = cursor.arguments()
+    require_count(cursor, found, 0, 2)
+    if len(found) == 2:
+        require(cursor, v.one_of("zipkin", "datadog", any_case=True), found[0])
+    return found
+
+
+def consolidate(cursor: Cursor, scope: Scope) -> Words:
+    """A duration, a pattern, perhaps a level, perhaps ``show_first``."""
+    found = cursor.arguments()
+    require_count(cursor, found, 2, 4)
+    require(cursor, v.DURATION, found[0])
+    require(cursor, v.PATTERN, found[1])
+    levels = ("warning", "error", "info", "debug")
+    is_level_due = True
+    for word in found[2:]:
+        if (word == "show_first" and scope.since("1.14.0")) or (word in levels and is_level_due):
+            is_level_due = False
+        else:
+            raise cursor.refuse(f"{word!r}", f"one of {', '.join(levels)}, then show_first")
+    return found
+
+
+def dnstap(cursor: Cursor, scope: Scope) -> Words:
+    """An end point, perhaps ``full``, perhaps two sizes; ``listen`` before it turns the connection round."""
+    found = cursor.arguments()
+    require_count(cursor, found, 1, None)
+    if found[0] == "listen" and scope.since("1.14.4"):
+        require_count(cursor, found, 2, None)
+        sizes = found[3:5]
+    else:
+        sizes = found[2:4]
+    for word, most in zip(sizes, (1024, 4096) if scope.since("1.12.1") else ()):
+        require(cursor, v.number(1, most), word)
+    return found
+
+
+def dnstap_use(cursor: Cursor, _scope: Scope, head: Words, options: Options) -> None:
+    """Files of TLS are a listener's."""
+    if head[0] != "listen" and "tls" in {name for name, _words in options}:
+        raise cursor.refuse("option 'tls' without a listener", "the argument 'listen' before the end point")
+
+
+def loadbalance(cursor: Cursor, scope: Scope) -> Words:
+    """A policy; ``weighted`` has a file."""
+    found = cursor.arguments()
+    while len(found) > 1 and not scope.since("1.10.1"):
+        # It went on as if nothing had been said, and wanted something to go on with.
+        if not cursor.next():
+            raise cursor.refuse(f"{len(found)} arguments", "none, or round_robin")
+        found = cursor.arguments()
+    policies = ("round_robin", "weighted") if scope.since("1.10.1") else ("round_robin",)
+    if found:
+        require(cursor, v.one_of(*policies), found[0])
+        if found[0] == "weighted":
+            require_count(cursor, found, 2, 2)
+        else:
+            require_count(cursor, found, 1, 1)
+    return found
+
+
+def weighted_opens(head: Words, scope: Scope) -> bool:
+    """Once only the weighted policy had a block."""
+    return scope.since("1.12.4") or (head[:1] == ("weighted",) and scope.since("1.10.1"))
+
+
+def loadbalance_use(cursor: Cursor, _scope: Scope, head: Words, options: Options) -> None:
+    """Each policy has options of its own."""
+    wrong = "prefer" if head[:1] == ("weighted",) else "reload"
+    if wrong in {name for name, _words in options}:
+        raise cursor.refuse(f"option {wrong!r} does not go with policy {head[0] if head else 'round_robin'!r}")
+
+
+def all_none_or(allowed: frozenset[str], expected: str) -> Read:
+    """``all``, ``none``, or some names; what follows ``all`` or ``none`` is not looked at."""
+    kind = Kind(f"all, none, or {expected}", lambda word: word in allowed)
+
+    def read(cursor: Cursor, _scope: Scope) -> Words:
+        found = cursor.arguments()
+        require_count(cursor, found, 1, None)
+        if found[0] not in ("all", "none"):
+            for word in found:
+                require(cursor, kind, word)
+        return found
+
+    return read
+
+
+def tsig_keys(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+    """A key has one secret."""
+    names = [(found[0].lower().rstrip(".") + ".") for name, found in options if name == "secret"]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise cursor.refuse(f"key {name!r} has two secrets", "one", "Remove one of the two")
+
+
+# ---- what changes questions and answers ------------------------------------------------------------------------------
+
+
+def access(cursor: Cursor, _scope: Scope) -> Words:
+    """Sections ``type`` and ``net``, each with one word at least."""
+    found = cursor.arguments()
+    section, count = "", 0
+    done: set[str] = set()
+    for word in found:
+        if word.lower() in ("type", "net"):
+            if section and not count:
+                raise cursor.refuse(f"section {section!r} is empty", "a word behind it")
+            section, count = word.lower(), 0
+            done.discard(section)
+            continue
+        if not section:
+            raise cursor.refuse(f"{word!r}", "type or net")
+        count += 1
+        if section in done:
+            continue
+        if word == "*":
+            done.add(section)
+        elif section == "type":
+            require(cursor, Kind("a type of record such as AAAA", v.TYPES.__contains__), word)
+        elif not v.is_address(word):
+            require(cursor, v.NETWORK, word)
+    if section and not count:
+        raise cursor.refuse(f"section {section!r} is empty", "a word behind it")
+    return found
+
+
+def cache(cursor: Cursor, _scope: Scope) -> Words:
+    """Perhaps a time to live, then zones."""
+    found = cursor.arguments()
+    if (found and (v.whole_number(found[0]) or 1) < 1) or found[:1] == ("0",):
+        raise cursor.refuse(f"time to live {found[0]!r}", "at least 1 second")
+    return found
+
+
+def serve_stale(cursor: Cursor, scope: Scope) -> Words:
+    """For how long, how to refresh, and more for each of the two ways."""
+    found = cursor.arguments()
+    require_count(cursor, found, 0, 5)
+    from_zero = v.span(0, None, "a duration of at least 0")
+    ttl = Kind(
+        "whole seconds from 0 on", lambda word: (v.seconds(word) or 0.0).is_integer() and from_zero.accepts(word)
+    )
+    recheck = v.span(0, 300, "a duration from 0 to 5m")
+    mode = found[1].lower() if len(found) > 1 else ""
+    kinds = [from_zero, v.one_of("immediate", "verify", any_case=True), ttl, recheck]
+    if mode == "verify":
+        kinds.insert(2, from_zero)
+    elif len(found) > 4:
+        raise cursor.refuse(f"{len(found)} arguments", "at most 4 with mode immediate")
+    for kind, word in zip(kinds if scope.since("1.9.2") else kinds[:1], found):
+        require(cursor, kind, word)
+    return found
+
+
+def stale_policy(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+    """A policy for stale answers needs stale answers."""
+    names = {name for name, _words in options}
+    if "serve_stale_policy" in names and "serve_stale" not in names:
+        raise cursor.refuse("option serve_stale_policy without serve_stale", "both")
+
+
+def header_flags(cursor: Cursor, _scope: Scope) -> Words:
+    """``set`` or ``clear``, then flags."""
+    found = cursor.arguments()
+    require_count(cursor, found, 2, None)
+    require(cursor, v.one_of("set", "clear", any_case=True), found[0])
+    for word in found[1:]:
+        require(cursor, HEADER_FLAG, word)
+    return found
+
+
+def dnssec_key(cursor: Cursor, scope: Scope) -> Words:
+    """Where keys come from, and their names."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "file or aws_secretsmanager")
+    if cursor.word == "file" or (cursor.word == "aws_secretsmanager" and scope.since("1.11.4")):
+        return words(1, None)(cursor, scope)
+    # What it does not know it passes over; the words behind it are the next options.
+    return ()
+
+
+def sign_key(cursor: Cursor, scope: Scope) -> Words:
+    """Files of keys."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "file")
+    if cursor.word == "directory":
+        raise cursor.refuse("'directory' is not made yet by CoreDNS", "file")
+    return words(1, None)(cursor, scope) if cursor.word == "file" else ()
+
+
+def template(cursor: Cursor, _scope: Scope) -> Words:
+    """A class, a type, then zones."""
+    for kind in (v.one_of(*sorted(v.CLASSES)), Kind("a type of record such as A", v.TYPES.__contains__)):
+        if not cursor.next_argument():
+            raise cursor.refuse("too few arguments", kind.expected)
+        require(cursor, kind, cursor.word)
+    return cursor.arguments()
+
+
+# ---- zones and names -------------------------------------------------------------------------------------------------
+
+
+def transfer_targets(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+    """Whom to send a zone to must be said."""
+    if "to" not in {name for name, _words in options}:
+        raise cursor.refuse("option 'to' is missing", "to ADDRESS or to *")
+
+
+def transfer_from(cursor: Cursor, scope: Scope) -> Words:
+    """``from`` and addresses."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "from")
+    direction = cursor.word
+    if direction != "from" and not scope.since("1.8.0"):
+        return words(0, None, TRANSFER_TARGET)(cursor, scope) if direction == "to" else ()
+    if direction != "from":
+        raise cursor.refuse(f"{direction!r}", "from")
+    return words(1, None, v.ADDRESS_WITH_PORT)(cursor, scope)
+
+
+def old_transfer(cursor: Cursor, _scope: Scope) -> Words:
+    """``to`` and addresses, before there was a plugin for it; other words are passed over."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "to")
+    if cursor.word == "from":
+        raise cursor.refuse("'from'", "to")
+    if cursor.word != "to":
+        return ()
+    found = cursor.arguments()
+    for word in found:
+        require(cursor, TRANSFER_TARGET, word)
+    return found
+
+
+def has_transfer(cursor: Cursor, scope: Scope, _head: Words, options: Options) -> None:
+    """Where a zone comes from must be said."""
+    if scope.since("1.12.2") and "transfer" not in {name for name, _words in options}:
+        raise cursor.refuse("option 'transfer from' is missing", "transfer from ADDRESS")
+
+
+def hosts_entry(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+    """An address and its names; none may follow ``fallthrough``."""
+    if "fallthrough" in {name for name, _words in options}:
+        raise cursor.refuse(f"{cursor.word!r} behind fallthrough", "entries before fallthrough", "Move it up")
+    options.append(("", (cursor.word, *cursor.arguments())))
+
+
+def hosts_use(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+    """What falls through for types must fall through at all."""
+    names = {name for name, _words in options}
+    if "fallthrough_unsupported" in names and "fallthrough" not in names:
+        raise cursor.refuse("option fallthrough_unsupported without fallthrough", "both")
+
+
+def file_and_zones(cursor: Cursor, _scope: Scope) -> Words:
+    """A file, then zones."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "a file")
+    return (cursor.word, *cursor.arguments())
+
+
+def directory(cursor: Cursor, _scope: Scope) -> Words:
+    """A folder, perhaps a pattern with the template of its zones."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "a folder")
+    found = [cursor.word]
+    if cursor.next_argument():
+        found.append(cursor.word)
+        require(cursor, v.PATTERN, cursor.word)
+        if not groups_of(cursor.word) and not depends_on_environment(cursor.word):
+            raise cursor.refuse(f"{cursor.word!r}", "a pattern with a group in parentheses")
+        if not cursor.next_argument():
+            raise cursor.refuse("no template behind the pattern", "a template such as ${1}")
+        found.append(cursor.word)
+    if cursor.next_argument():
+        raise cursor.refuse(f"argument {cursor.word!r}", "a folder, a pattern and a template")
+    return tuple(found)
+
+
+def cloud_zones(parts: int) -> Read:
+    """Zones of a provider, as so many parts with colons between them, each once."""
+
+    def read(cursor: Cursor, _scope: Scope) -> Words:
+        found = cursor.arguments()
+        for place, word in enumerate(found):
+            split = word.split(":", parts - 1)
+            if len(split) != parts or not all(split):
+                raise cursor.refuse(f"{word!r}", f"{parts} parts with a colon between them")
+            if word in found[:place]:
+                raise cursor.refuse(f"{word!r} is given twice", "each zone once")
+        return found
+
+    return read
+
+
+def one_or_two(cursor: Cursor, _scope: Scope) -> Words:
+    """One word, perhaps a second; what follows is the next option."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "a profile")
+    first = cursor.word
+    return (first, cursor.word) if cursor.next_argument() else (first,)
+
+
+def event(cursor: Cursor, _scope: Scope) -> Words:
+    """An event and a command."""
+    if not cursor.next_argument():
+        raise cursor.refuse("no argument", "an event")
+    require(cursor, v.one_of("startup", "shutdown", "certrenew", any_case=True), cursor.word)
+    name = cursor.word
+    found = cursor.arguments()
+    if not " ".join(found).strip():
+        raise cursor.refuse("no command", "a command behind the event")
+    return (name, *found)
+
+
+# ---- kubernetes ------------------------------------------------------------------------------------------------------
+
+
+def selector(cursor: Cursor, _scope: Scope) -> Words:
+    """A label selector, blanks allowed."""
+    found = cursor.arguments()
+    require_count(cursor, found, 1, None)
+    require(cursor, SELECTOR, " ".join(found))
+    return found
+
+
+def _is_selector(text: str) -> bool:
+    values = rf"\(\s*(?:{_LABEL})?(?:\s*,\s*(?:{_LABEL})?)*\s*\)"
+    term = rf"\s*(?:!\s*{_PREFIXED}|{_PREFIXED}(?:\s*==?\s*(?:{_LABEL})?|\s+(?:in|notin)\s+{values})?)\s*"
+    return re.fullmatch(rf"{term}(?:,{term})*", text) is not None
+
+
+def ignore(cursor: Cursor, _scope: Scope) -> Words:
+    """``empty_service``; without an argument it does nothing."""
+    found = cursor.arguments()
+    if found:
+        require(cursor, v.one_of("empty_service"), found[0])
+    return found
+
+
+def kubeconfig(cursor: Cursor, scope: Scope) -> Words:
+    """A file, and a context that was once required."""
+    return words(1 if scope.since("1.8.3") else 2, 2)(cursor, scope)
+
+
+def kubernetes_zones(cursor: Cursor, scope: Scope) -> Words:
+    """Zones, one of which is not of reverse names."""
+    found = cursor.arguments()
+    zones = v.normal_zones(found or scope.keys)
+    if all(zone.endswith((".in-addr.arpa.", ".ip6.arpa.")) for zone in zones):
+        raise cursor.refuse("there are only zones of reverse names", "the cluster's zone, such as cluster.local")
+    return found
+
+
+KUBERNETES_OPTIONS = {
+    "endpoint_pod_names": Option(NO_WORDS),
+    "pods": Option(words(1, 1, v.one_of("disabled", "insecure", "verified"))),
+    "namespaces": Option(words(1, None)),
+    "endpoint": Option(words(1, None)),
+    "tls": Option(words(3, 3)),
+    "labels": Option(selector),
+    "namespace_labels": Option(selector, since="1.5.0"),
+    "fallthrough": Option(REST),
+    "ttl": Option(first_words(v.number(0, 3600))),
+    "noendpoints": Option(NO_WORDS, since="1.0.6"),
+    "zonal": Option(NO_WORDS, since="1.14.7"),
+    "ignore": Option(ignore, since="1.1.3"),
+    "kubeconfig": Option(kubeconfig, since="1.2.3"),
+    "multicluster": Option(REST, since="1.12.2"),
+    "startup_timeout": Option(first_words(v.DURATION), since="1.12.3"),
+    "apiserver_qps": Option(words(1, 1, v.fraction(0, None, "a number of at least 0")), since="1.14.0"),
+    "apiserver_burst": Option(words(1, 1, v.number(0)), since="1.14.0"),
+    "apiserver_max_inflight": Option(words(1, 1, v.number(0)), since="1.14.0"),
+    "upstream": Option(REST, gone="1.7.0"),
+    "resyncperiod": Option(REST, gone="1.7.0"),
+    "transfer": Option(old_transfer, gone="1.8.0"),
+}
+
+
+def kubernetes(cursor: Cursor, scope: Scope, head: Words, options: Options) -> None:
+    """Options that exclude each other."""
+    names = {name for name, _words in options}
+    if {"namespaces", "namespace_labels"} <= names:
+        raise cursor.refuse("options namespaces and namespace_labels together", "one of the two")
+    served = v.normal_zones(head or scope.keys)
+    for zone in v.normal_zones(next((found for name, found in reversed(options) if name == "multicluster"), ())):
+        if zone not in served:
+            raise cursor.refuse(f"zone {zone!r} of option multicluster is not served", "one of the plugin's zones")
+    if {"zonal", "noendpoints"} <= names:
+        raise cursor.refuse("options zonal and noendpoints together", "one of the two")
