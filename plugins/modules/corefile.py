@@ -11,11 +11,13 @@ short_description: Edit CoreDNS' Corefile without losing anything in it
 version_added: 0.1.0
 description:
   - Changes what is asked for in a Corefile and leaves every other byte, comments included, as it is.
-  - Refuses to write a Corefile that CoreDNS would not parse, and names the line.
+  - Refuses to write a Corefile that CoreDNS of the version that runs would not take, arguments and options of its
+    plugins included, and names the line.
   - The Corefile lives in a ConfigMap, or in a file for people who keep it elsewhere. A ConfigMap is written only over
     the version that was read, so that two editors at once lose nothing.
   - The first Corefile found is kept in an annotation of the ConfigMap; O(state=absent) gives it back.
-  - Needs the verbs C(get) and C(update) on the ConfigMap.
+  - Needs the verbs C(get) and C(update) on the ConfigMap. With C(list) on Deployments and DaemonSets of the namespace
+    it finds the version of CoreDNS by itself.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -27,17 +29,42 @@ options:
     type: str
     default: kube-system
   name:
-    description: Name of the ConfigMap.
+    description: Name of the ConfigMap; C(node-local-dns) is that of NodeLocal DNSCache.
     type: str
     default: coredns
+  key:
+    description: Which key of the ConfigMap holds the Corefile.
+    type: str
+    default: Corefile
   path:
-    description: A Corefile on disk, instead of a ConfigMap.
+    description: A Corefile on disk, instead of a ConfigMap. Files that it imports are looked at too.
     type: path
+  backup:
+    description: >-
+      Keep the first text of O(path) beside it, with C(.before-netops) behind its name. A ConfigMap's is always kept.
+    type: bool
+    default: false
   state:
     description: V(present) fulfils the wishes below; V(absent) gives back the Corefile from before the first edit.
     type: str
     choices: [present, absent]
     default: present
+  version:
+    description: >-
+      The version of CoreDNS that must take the Corefile. By default it is read from the image of the workload that
+      mounts the ConfigMap; where that does not tell, it is the newest that is known.
+    type: str
+  migrate_from:
+    description: >-
+      The version of CoreDNS that the Corefile was written for. It is brought to O(version) before the other wishes,
+      up or down.
+    type: str
+  accept_loss:
+    description: >-
+      Migrate even where O(version) cannot do what the Corefile says, and that is taken out. Without it, such a
+      migration fails and names what would be lost.
+    type: bool
+    default: false
   content:
     description: A whole Corefile. The other wishes are applied to it.
     type: str
@@ -50,7 +77,9 @@ options:
     type: dict
     suboptions:
       servers:
-        description: Addresses with or without a port, C(tls://) URLs, or the path of a resolv.conf; at most 15.
+        description: >-
+          Addresses with or without a port, C(tls://) URLs, or the path of a resolv.conf; at most 15. Names and
+          C(https://) from CoreDNS 1.14.4 and 1.14.5 on.
         type: list
         elements: str
       policy:
@@ -60,14 +89,48 @@ options:
       max_concurrent:
         description: How many questions may wait for an answer at once; 0 means no limit.
         type: int
+      tls_servername:
+        description: The name that servers reached by C(tls://) must prove.
+        type: str
+      health_check:
+        description: How often a server that failed is looked at, such as V(5s).
+        type: str
   cache_ttl:
     description: Seconds for which answers are kept at most, plugin C(cache).
     type: int
   kubernetes_ttl:
     description: Seconds for which answers about the cluster itself are valid, plugin C(kubernetes).
     type: int
+  kubernetes_pods:
+    description: How names of pods are answered, plugin C(kubernetes).
+    type: str
+    choices: [disabled, insecure, verified]
+  autopath:
+    description: >-
+      Whether CoreDNS follows pods' search paths itself, which costs memory: pods are watched. V(false) leaves plugin
+      C(autopath) as it is.
+    type: bool
+    default: false
+  hosts:
+    description: Names that are answered from the Corefile itself, plugin C(hosts).
+    type: list
+    elements: dict
+    suboptions:
+      address:
+        description: An IP address.
+        type: str
+        required: true
+      names:
+        description: Its names. An empty list removes the address.
+        type: list
+        elements: str
+        required: true
   log:
     description: Whether every question is logged. V(false) leaves plugin C(log) as it is.
+    type: bool
+    default: false
+  errors:
+    description: Whether errors are logged. V(false) leaves plugin C(errors) as it is.
     type: bool
     default: false
   stub_domains:
@@ -84,8 +147,56 @@ options:
         type: list
         elements: str
         required: true
+  plugins:
+    description: Any plugin of the server block O(zone), in a general form.
+    type: list
+    elements: dict
+    suboptions: &plugin
+      name:
+        description: The plugin.
+        type: str
+        required: true
+      arguments:
+        description: >-
+          What stands behind its name. Where a plugin may stand several times, it tells which use is meant; C(forward)
+          by its first argument, C(rewrite), C(template), C(acl), C(log) and their like by all. Without it, arguments
+          that are there stay.
+        type: list
+        elements: str
+      options:
+        description: >-
+          Words by option, as a text or a list; null removes the option. Other options stay as they are.
+        type: dict
+      lines:
+        description: The whole block, line by line, for options that stand several times. Lines that are equal stay.
+        type: list
+        elements: str
+      state:
+        description: V(absent) takes the plugin out.
+        type: str
+        choices: [present, absent]
+        default: present
+  zones:
+    description: Further server blocks. What a block has beyond these plugins stays.
+    type: list
+    elements: dict
+    suboptions:
+      zone:
+        description: The zone, with a scheme and a port if wanted.
+        type: str
+        required: true
+      plugins:
+        description: Its plugins, in the form of O(plugins).
+        type: list
+        elements: dict
+        suboptions: *plugin
+      state:
+        description: V(absent) takes the block out; of a block with several zones only this one goes.
+        type: str
+        choices: [present, absent]
+        default: present
   external_plugins:
-    description: Names of plugins that the running CoreDNS has beyond its own.
+    description: Names of plugins that the running CoreDNS has beyond its own. Their arguments are not looked at.
     type: list
     elements: str
     default: []
@@ -101,6 +212,25 @@ EXAMPLES = r"""
     stub_domains:
       - domain: corp.example.com
         servers: [198.51.100.53]
+    hosts:
+      - address: 192.0.2.10
+        names: [registry.example.com]
+
+- name: Rewrite a name, and refuse questions of one network
+  netops.kubernetes.corefile:
+    plugins:
+      - name: rewrite
+        arguments: [name, old.example.com, new.example.com]
+      - name: acl
+        arguments: []
+        lines:
+          - block net 198.51.100.0/24
+
+- name: Prepare a Corefile in git for the next CoreDNS
+  netops.kubernetes.corefile:
+    path: "{{ playbook_dir }}/Corefile"
+    migrate_from: 1.7.0
+    version: 1.14.2
 
 - name: Give back the Corefile from before
   netops.kubernetes.corefile:
@@ -113,6 +243,17 @@ corefile:
   returned: success
   type: str
   sample: ".:53 {\n    errors\n}\n"
+version:
+  description: The version of CoreDNS that the Corefile was held against.
+  returned: success
+  type: str
+  sample: 1.14.2
+migration:
+  description: What the migration did, step by step.
+  returned: when O(migrate_from) is given
+  type: list
+  elements: dict
+  sample: []
 api_requests:
   description: How many requests were sent to the API server.
   returned: success
@@ -124,82 +265,91 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.storage import (
-    edit_config_map,
-    edit_file,
-    require_reload,
-    restore_config_map,
-)
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import require_valid, validate
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil, wishes_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.task import run_edit
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import POD_MODES, POLICIES
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 
 
-def main() -> None:
+def plugin_spec() -> dict[str, Any]:
+    return {
+        "name": {"type": "str", "required": True},
+        "arguments": {"type": "list", "elements": "str"},
+        "options": {"type": "dict"},
+        "lines": {"type": "list", "elements": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+
+
+def wishes_spec() -> dict[str, Any]:
     upstreams = {
         "servers": {"type": "list", "elements": "str"},
-        "policy": {"type": "str", "choices": ["random", "round_robin", "sequential"]},
+        "policy": {"type": "str", "choices": list(POLICIES)},
         "max_concurrent": {"type": "int"},
+        "tls_servername": {"type": "str"},
+        "health_check": {"type": "str"},
     }
     stub_domain = {
         "domain": {"type": "str", "required": True},
         "servers": {"type": "list", "elements": "str", "required": True},
     }
+    host = {
+        "address": {"type": "str", "required": True},
+        "names": {"type": "list", "elements": "str", "required": True},
+    }
+    zone = {
+        "zone": {"type": "str", "required": True},
+        "plugins": {"type": "list", "elements": "dict", "options": plugin_spec()},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    return {
+        "zone": {"type": "str", "default": "."},
+        "upstreams": {"type": "dict", "options": upstreams},
+        "cache_ttl": {"type": "int"},
+        "kubernetes_ttl": {"type": "int"},
+        "kubernetes_pods": {"type": "str", "choices": list(POD_MODES)},
+        "autopath": {"type": "bool", "default": False},
+        "hosts": {"type": "list", "elements": "dict", "options": host},
+        "log": {"type": "bool", "default": False},
+        "errors": {"type": "bool", "default": False},
+        "stub_domains": {"type": "list", "elements": "dict", "options": stub_domain},
+        "plugins": {"type": "list", "elements": "dict", "options": plugin_spec()},
+        "zones": {"type": "list", "elements": "dict", "options": zone},
+    }
+
+
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **argument_spec(),
             "namespace": {"type": "str", "default": "kube-system"},
             "name": {"type": "str", "default": "coredns"},
+            "key": {"type": "str", "default": "Corefile", "no_log": False},
             "path": {"type": "path"},
+            "backup": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "version": {"type": "str"},
+            "migrate_from": {"type": "str"},
+            "accept_loss": {"type": "bool", "default": False},
             "content": {"type": "str"},
-            "zone": {"type": "str", "default": "."},
-            "upstreams": {"type": "dict", "options": upstreams},
-            "cache_ttl": {"type": "int"},
-            "kubernetes_ttl": {"type": "int"},
-            "log": {"type": "bool", "default": False},
-            "stub_domains": {"type": "list", "elements": "dict", "options": stub_domain},
+            **wishes_spec(),
             "external_plugins": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
-        asked = module.params
-        wishes = wishes_of(asked)
-        ref = ObjectRef("v1", "ConfigMap", asked["name"], asked["namespace"])
-        name = asked["path"] or str(ref)
-
-        def edit(before: str) -> str:
-            text = before if asked["content"] is None else asked["content"]
-            after = fulfil(parse(text, name), wishes).text
-            require_valid(validate(after, name, external_plugins=asked["external_plugins"]))
-            return after
-
-        if asked["path"] and asked["state"] == "absent":
-            raise CorefileError(
-                name, "state=absent with a path", "a ConfigMap", "Restore the file from where you keep it"
-            )
-        client = None if asked["path"] else connect(asked)
-        if client is None:
-            before, after = edit_file(Path(asked["path"]), edit, check=module.check_mode)
-        elif asked["state"] == "absent":
-            before, after = restore_config_map(client, ref, check=module.check_mode)
-        else:
-            before, after = edit_config_map(client, ref, edit, check=module.check_mode)
-        if before != after:
-            for warning in require_reload(after, ref):
-                module.warn(warning)
-        return {
-            "changed": before != after,
-            "corefile": after,
-            "api_requests": client.requests if client else 0,
-            "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
-        }
+        place = module.params["path"]
+        result, warnings = run_edit(
+            module.params,
+            client=None if place else connect(module.params),
+            path=Path(place) if place else None,
+            check=module.check_mode,
+        )
+        for warning in warnings:
+            module.warn(warning)
+        return result
 
     run(module, job)
 

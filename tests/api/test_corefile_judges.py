@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.corefiles import REAL, corefiles, directives
 from tests.support.judge import VERSIONS, disagreements, judgements
+from tests.support.refused import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,13 @@ def test_coredns_agrees_about_each_plugin_and_each_option(programs: Path, versio
     texts += REAL
     theirs = judgements(programs, version, texts)
     assert "\n".join(str(one) for one in disagreements(version, texts, theirs)) == ""
+
+
+def test_coredns_refuses_what_the_table_of_refusals_has(programs: Path) -> None:
+    texts = [text for text, _said in refused()]
+    theirs = judgements(programs, VERSIONS[-1], texts)
+    assert [text for text, refusal in zip(texts, theirs) if not refusal] == []
+    assert "\n".join(str(one) for one in disagreements(VERSIONS[-1], texts, theirs)) == ""
 
 
 def _alone(head: str, options: list[str]) -> list[str]:

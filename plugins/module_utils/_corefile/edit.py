@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import quote
@@ -12,11 +13,23 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree i
     Corefile,
     CorefileError,
     Directive,
+    Option,
     ServerBlock,
     parse,
+    zone_of,
 )
 
 STEP = "    "
+Words = tuple[str, ...]
+# How many arguments tell one use of a plugin from another where several may stand in a block; ``None``: all of them.
+# Of the other plugins one use is what is meant.
+_IDENTITY = {
+    "forward": 1,
+    "grpc": 1,
+    "file": 1,
+    "dnstap": 1,
+    **dict.fromkeys(("acl", "auto", "import", "log", "on", "rewrite", "secondary", "template", "transfer")),
+}
 
 
 @dataclass(frozen=True)
@@ -25,14 +38,50 @@ class Wanted:
 
     :param name: the plugin.
     :param arguments: what stands behind its name; ``None`` leaves what is there.
-    :param options: words by option name; an empty value removes the option, others stay as they are.
-    :param identity: how many of the arguments tell one use of the plugin from another: ``forward`` by its zone.
+    :param options: words by option name; ``None`` removes the option, others stay as they are.
+    :param body: all lines of its block, when it is meant as a whole; ``None`` leaves what ``options`` do not name.
     """
 
     name: str
-    arguments: tuple[str, ...] | None = None
-    options: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
-    identity: int = 0
+    arguments: Words | None = None
+    options: tuple[tuple[str, Words | None], ...] = ()
+    body: tuple[Words, ...] | None = None
+
+
+def identity_of(name: str, arguments: Words) -> Words:
+    """What tells a use of a plugin from its other uses in the same block."""
+    count = _IDENTITY.get(name, 0)
+    return arguments if count is None else arguments[:count]
+
+
+def find(block: ServerBlock, name: str, arguments: Words | None) -> Directive | None:
+    """The use of a plugin that is meant by these arguments; the first one when none are given."""
+    for directive in block.directives:
+        if directive.name == name and (
+            arguments is None or identity_of(name, directive.arguments) == identity_of(name, arguments)
+        ):
+            return directive
+    return None
+
+
+def require_block(corefile: Corefile, zone: str) -> ServerBlock:
+    """The server block of a zone.
+
+    :raises CorefileError: there is none.
+    """
+    block = corefile.server(zone)
+    if block is None:
+        names = ", ".join(name for one in corefile.servers for name in one.names) or "none"
+        raise CorefileError(
+            "Corefile",
+            f"no server block serves {zone!r}; there are {names}",
+            "a server block for the zone",
+            "Add the block, or correct the zone",
+        )
+    return block
+
+
+# ---- plugins ---------------------------------------------------------------------------------------------------------
 
 
 def put(corefile: Corefile, zone: str, wanted: Wanted) -> Corefile:
@@ -40,74 +89,122 @@ def put(corefile: Corefile, zone: str, wanted: Wanted) -> Corefile:
 
     :raises CorefileError: there is no such block.
     """
-    block = corefile.server(zone)
-    if block is None:
-        raise CorefileError(
-            "Corefile",
-            f"no server block serves {zone!r}; there are {', '.join(n for one in corefile.blocks for n in one.names)}",
-            "a server block for the zone",
-            "Add the block, or correct the zone",
-        )
-    identity = wanted.arguments[0] if wanted.identity and wanted.arguments else None
-    found = block.find(wanted.name, identity)
+    block = require_block(corefile, zone)
+    found = find(block, wanted.name, wanted.arguments)
     if found is None:
         return _insert(corefile, block, wanted)
-    text = _set_arguments(corefile.text, found, wanted)
-    edited = parse(text)
+    text = _set_arguments(corefile.text, found, wanted.arguments)
+    edited = corefile if text == corefile.text else parse(text)
+    if wanted.body is not None:
+        return _put_body(edited, zone, wanted, wanted.body)
     for name, words in wanted.options:
-        block_now = edited.server(zone)
-        found_now = block_now.find(wanted.name, identity) if block_now else None
-        if found_now is not None:
-            edited = parse(_set_option(edited.text, found_now, name, words))
+        found_now = find(require_block(edited, zone), wanted.name, wanted.arguments)
+        text = _set_option(edited.text, found_now, name, words) if found_now else edited.text
+        edited = edited if text == edited.text else parse(text)
     return edited
 
 
-def remove(corefile: Corefile, zone: str, name: str, argument: str | None = None) -> Corefile:
-    """The Corefile without a plugin of a zone's block, and without the line that it leaves empty."""
-    block = corefile.server(zone)
-    found = block.find(name, argument) if block else None
-    if found is None:
-        return corefile
-    return parse(_without(corefile.text, found.start, found.end))
+def remove(corefile: Corefile, zone: str, name: str, arguments: Words | None = None) -> Corefile:
+    """The Corefile without a plugin of a zone's block, and without the lines that it leaves empty.
 
-
-def put_block(corefile: Corefile, zone: str, lines: tuple[str, ...]) -> Corefile:
-    """The Corefile with a server block of exactly these plugins; the block of a zone is added at the end.
-
-    A block that is there and means the same stays as it is written.
+    Comments beside it stay: only people know what they say.
     """
-    indent = _indent_of(corefile)
-    text = f"{zone} {{\n" + "".join(f"{indent}{line}\n" for line in lines) + "}\n"
     block = corefile.server(zone)
-    if block is None:
-        joint = "" if not corefile.text or corefile.text.endswith("\n") else "\n"
-        return parse(corefile.text + joint + text)
-    if _meaning(block) == _meaning(parse(text).blocks[0]):
+    found = find(block, name, arguments) if block else None
+    return corefile if found is None else parse(without_lines(corefile.text, found.start, found.end))
+
+
+def move(corefile: Corefile, zone: str, name: str, before: str) -> Corefile:
+    """The Corefile with a plugin, and the comment above it, right before another plugin of the same block.
+
+    :raises CorefileError: one of the two is not there, or shares a line with something else.
+    """
+    block = require_block(corefile, zone)
+    moved, target = (find(block, one, None) for one in (name, before))
+    for one, directive in ((name, moved), (before, target)):
+        if directive is None:
+            raise CorefileError("Corefile", f"plugin {one} is not in the block of {zone!r}", "both plugins there")
+    if moved is None or target is None or moved is target:
         return corefile
-    start, end = _span(block)
-    return parse(corefile.text[:start] + text.rstrip("\n") + corefile.text[end:])
+    text = corefile.text
+    start, end = _lines_of(text, moved, zone)
+    at, _unused = _lines_of(text, target, zone)
+    if end == at:
+        return corefile
+    lines = text[start:end]
+    without = text[:start] + text[end:]
+    at -= len(lines) if at > start else 0
+    return parse(without[:at] + lines + without[at:])
+
+
+def _lines_of(text: str, directive: Directive, zone: str) -> tuple[int, int]:
+    """The whole lines of a plugin, with the comment right above it."""
+    start = text.rfind("\n", 0, directive.start) + 1
+    end = text.find("\n", directive.end) + 1
+    behind = text[directive.end : end].strip()
+    if text[start : directive.start].strip() or end == 0 or (behind and not behind.startswith("#")):
+        raise CorefileError(
+            "Corefile",
+            f"plugin {directive.name} in the block of {zone!r} shares its line with something else",
+            "a line of its own",
+            "Give it one",
+        )
+    while start:
+        above = text.rfind("\n", 0, start - 1) + 1
+        if not text[above:start].strip().startswith("#"):
+            break
+        start = above
+    return start, end
+
+
+# ---- server blocks ---------------------------------------------------------------------------------------------------
+
+
+def put_block(corefile: Corefile, zone: str, plugins: tuple[Wanted, ...]) -> Corefile:
+    """The Corefile with a server block that has these plugins; a block that is not there is added at the end.
+
+    What else a block has stays.
+    """
+    if corefile.server(zone) is None:
+        newline, indent = _newline(corefile.text), _indent_of(corefile)
+        joint = "" if not corefile.text or corefile.text.endswith("\n") else newline
+        lines = "".join(f"{indent}{_written(one, indent, newline, indent)}{newline}" for one in plugins)
+        return parse(f"{corefile.text}{joint}{quote(zone)} {{{newline}{lines}}}{newline}")
+    for wanted in plugins:
+        corefile = put(corefile, zone, wanted)
+    return corefile
 
 
 def remove_block(corefile: Corefile, zone: str) -> Corefile:
-    """The Corefile without the server block of a zone."""
+    """The Corefile without the server block of a zone; of a block with several keys only the key goes."""
     block = corefile.server(zone)
     if block is None:
         return corefile
-    return parse(_without(corefile.text, *_span(block)))
+    if len(block.keys) > 1:
+        return parse(_without_key(corefile.text, block, zone))
+    return parse(without_lines(corefile.text, *_span(block)))
 
 
-def _meaning(block: ServerBlock) -> list[object]:
-    return [(one.name, one.arguments, tuple(option.words for option in one.options)) for one in block.directives]
+def _without_key(text: str, block: ServerBlock, zone: str) -> str:
+    names = [zone_of(name) for name in block.names]
+    at = names.index(zone_of(zone))
+    if at + 1 < len(names):
+        return text[: block.keys[at].start] + text[block.keys[at + 1].start :]
+    # A comma behind the last key would ask for another.
+    before = block.keys[at - 1]
+    return text[: before.end - (1 if before.text.endswith(",") else 0)] + text[block.keys[at].end :]
 
 
 def _span(block: ServerBlock) -> tuple[int, int]:
-    last = block.closing or (block.directives[-1].head[-1] if block.directives else block.keys[-1])
-    end = last.end if block.closing or not block.directives else block.directives[-1].end
-    return block.keys[0].start, end
+    last = block.directives[-1].end if block.directives else block.keys[-1].end
+    return block.keys[0].start, block.closing.end if block.closing else last
+
+
+# ---- text ------------------------------------------------------------------------------------------------------------
 
 
 def _line_indent(text: str, offset: int) -> str:
-    """The blanks before what stands at ``offset``, if nothing else does."""
+    """The blanks at the beginning of the line of ``offset``."""
     start = text.rfind("\n", 0, offset) + 1
     before = text[start:offset]
     return before[: len(before) - len(before.lstrip())]
@@ -122,73 +219,128 @@ def _indent_of(corefile: Corefile) -> str:
     return STEP
 
 
-def _without(text: str, start: int, end: int) -> str:
+def _inner_indent(corefile_text: str, directive: Directive) -> str:
+    """The indentation of the lines in a plugin's block: that of its lines, or one step more than its own."""
+    if directive.options:
+        return _line_indent(corefile_text, directive.options[0].tokens[0].start)
+    indent = _line_indent(corefile_text, directive.start)
+    return indent + (indent or STEP)
+
+
+def replaced(text: str, start: int, end: int, words: str) -> str:
+    """A text with something else between two offsets."""
+    return text[:start] + words + text[end:]
+
+
+def without_lines(text: str, start: int, end: int) -> str:
+    """A text without what is between two offsets, and without the lines that this leaves empty."""
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", end)
     rest = text[end:] if line_end < 0 else text[end:line_end]
     if not text[line_start:start].strip() and not rest.strip() and line_end >= 0:
         return text[:line_start] + text[line_end + 1 :]
-    return text[:start] + text[end:]
-
-
-def _written(wanted: Wanted, indent: str, newline: str) -> str:
-    head = " ".join([wanted.name, *(quote(word) for word in wanted.arguments or ())])
-    options = [(name, words) for name, words in wanted.options if words is not None]
-    if not options:
-        return head
-    lines = [" ".join([name, *(quote(word) for word in words)]) for name, words in options]
-    step = indent or STEP
-    return f"{head} {{{newline}" + "".join(f"{indent}{step}{line}{newline}" for line in lines) + f"{indent}}}"
+    # A comment behind it takes its place.
+    return text[:start] + (text[end:].lstrip(" \t") if rest.strip().startswith("#") else text[end:])
 
 
 def _newline(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
+def _line(words: Words) -> str:
+    return " ".join(quote(word) for word in words)
+
+
+def _written(wanted: Wanted, indent: str, newline: str, step: str) -> str:
+    head = _line((wanted.name, *(wanted.arguments or ())))
+    lines = wanted.body or tuple((name, *words) for name, words in wanted.options if words is not None)
+    if not lines:
+        return head
+    inner = "".join(f"{indent}{step}{_line(words)}{newline}" for words in lines)
+    return f"{head} {{{newline}{inner}{indent}}}"
+
+
 def _insert(corefile: Corefile, block: ServerBlock, wanted: Wanted) -> Corefile:
-    text, newline = corefile.text, _newline(corefile.text)
+    text, newline, step = corefile.text, _newline(corefile.text), _indent_of(corefile)
     if block.directives:
-        last = block.directives[-1]
+        # Beside its like, or else at the end.
+        like = [one for one in block.directives if one.name == wanted.name]
+        last = (like or list(block.directives))[-1]
         indent = _line_indent(text, last.start) or STEP
         line_end = text.find("\n", last.end)
         at = len(text) if line_end < 0 else line_end + 1
-        addition = f"{indent}{_written(wanted, indent, newline)}{newline}"
+        addition = f"{indent}{_written(wanted, indent, newline, step)}{newline}"
         return parse(text[:at] + ("" if line_end >= 0 else newline) + addition + text[at:])
+    written = f"{newline}{step}{_written(wanted, step, newline, step)}{newline}"
     if block.opening is None or block.closing is None:
-        addition = f" {{{newline}{STEP}{_written(wanted, STEP, newline)}{newline}}}"
-        return parse(text[: block.keys[-1].end] + addition + text[block.keys[-1].end :])
-    between = f"{newline}{STEP}{_written(wanted, STEP, newline)}{newline}"
-    return parse(text[: block.opening.end] + between + text[block.closing.start :])
+        return parse(f"{text[: block.keys[-1].end]} {{{written}}}{text[block.keys[-1].end :]}")
+    between = text[block.opening.end : block.closing.start]
+    if between.strip():
+        # There are comments.
+        kept = between.rstrip(" \t").removesuffix(newline)
+        return parse(text[: block.opening.end] + kept + written + text[block.closing.start :])
+    return parse(text[: block.opening.end] + written + text[block.closing.start :])
 
 
-def _set_arguments(text: str, found: Directive, wanted: Wanted) -> str:
-    if wanted.arguments is None or found.arguments == wanted.arguments:
+def _set_arguments(text: str, found: Directive, arguments: Words | None) -> str:
+    if arguments is None or found.arguments == arguments:
         return text
-    words = "".join(f" {quote(word)}" for word in wanted.arguments)
+    words = "".join(f" {quote(word)}" for word in arguments)
     return text[: found.head[0].end] + words + text[found.head[-1].end :]
 
 
-def _set_option(text: str, found: Directive, name: str, words: tuple[str, ...] | None) -> str:
+def _set_option(text: str, found: Directive, name: str, words: Words | None) -> str:
     present = found.option(name)
     if words is None:
-        return _without(text, present.tokens[0].start, present.tokens[-1].end) if present else text
+        return without_lines(text, present.tokens[0].start, present.tokens[-1].end) if present else text
     if present is not None:
-        if present.words[1:] == words:
-            return text
-        written = "".join(f" {quote(word)}" for word in words)
-        return text[: present.tokens[0].end] + written + text[present.tokens[-1].end :]
-    newline = _newline(text)
-    indent = _line_indent(text, found.start)
-    line = " ".join([name, *(quote(word) for word in words)])
+        return _set_words(text, present, words)
+    # Entries of hosts come before what falls through.
+    late = found.option("fallthrough") if found.name == "hosts" and name != "fallthrough" else None
+    return _add_line(text, found, (name, *words), late)
+
+
+def _set_words(text: str, present: Option, words: Words) -> str:
+    if present.words[1:] == words:
+        return text
+    written = "".join(f" {quote(word)}" for word in words)
+    return text[: present.tokens[0].end] + written + text[present.tokens[-1].end :]
+
+
+def _add_line(text: str, found: Directive, words: Words, before: Option | None = None) -> str:
+    """A line more in a plugin's block, before another line or at the end; the block is opened if there is none."""
+    newline, inner, outer = _newline(text), _inner_indent(text, found), _line_indent(text, found.start)
     if found.closing is None:
-        return text[: found.end] + f" {{{newline}{indent}{indent or STEP}{line}{newline}{indent}}}" + text[found.end :]
-    if found.options:
-        inner = _line_indent(text, found.options[-1].tokens[0].start)
-        at = text.rfind("\n", 0, found.closing.start) + 1
-        if not text[at : found.closing.start].strip():
-            return text[:at] + f"{inner}{line}{newline}" + text[at:]
-    return (
-        text[: found.closing.start].rstrip(" \t")
-        + f"{newline}{indent}{indent or STEP}{line}{newline}{indent}"
-        + text[found.closing.start :]
-    )
+        return f"{text[: found.end]} {{{newline}{inner}{_line(words)}{newline}{outer}}}{text[found.end :]}"
+    anchor = before.tokens[0].start if before else found.closing.start
+    at = text.rfind("\n", 0, anchor) + 1
+    if not text[at:anchor].strip() and at > found.start:
+        return f"{text[:at]}{inner}{_line(words)}{newline}{text[at:]}"
+    return f"{text[:anchor].rstrip(' ')}{newline}{inner}{_line(words)}{newline}{outer}{text[anchor:]}"
+
+
+def _put_body(corefile: Corefile, zone: str, wanted: Wanted, body: tuple[Words, ...]) -> Corefile:
+    """The lines of a plugin's block made to mean ``body``: what is equal stays as it is written."""
+    while True:
+        found = find(require_block(corefile, zone), wanted.name, wanted.arguments)
+        if found is None:
+            return corefile
+        present = [option.words for option in found.options]
+        matcher = difflib.SequenceMatcher(None, present, list(body), autojunk=False)
+        changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
+        if not changes:
+            return corefile
+        # One change, then again: offsets are true for one only.
+        kind, first, last, low, _high = changes[-1]
+        if kind == "delete":
+            option = found.options[last - 1]
+            corefile = parse(without_lines(corefile.text, option.tokens[0].start, option.tokens[-1].end))
+        elif kind == "replace" and present[first][0] == body[low][0]:
+            corefile = parse(_set_words(corefile.text, found.options[first], body[low][1:]))
+        elif kind == "replace":
+            option = found.options[first]
+            text = corefile.text
+            corefile = parse(text[: option.tokens[0].start] + _line(body[low]) + text[option.tokens[-1].end :])
+        else:
+            before = found.options[first] if first < len(found.options) else None
+            corefile = parse(_add_line(corefile.text, found, body[low], before))

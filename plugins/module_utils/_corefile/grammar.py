@@ -120,7 +120,12 @@ def require_count(cursor: Cursor, found: Words, low: int, high: int | None) -> N
     """Refuse too few or too many arguments."""
     if len(found) < low or (high is not None and len(found) > high):
         count = f"{low}" if low == high else f"at least {low}" if high is None else f"{low} to {high}"
-        raise cursor.refuse(f"{len(found)} arguments", count)
+        raise cursor.refuse(counted(found), count if high != 0 else "none")
+
+
+def counted(found: Words) -> str:
+    """How many arguments there are, in words."""
+    return "no argument" if not found else "1 argument" if len(found) == 1 else f"{len(found)} arguments"
 
 
 def first_words(kind: Kind, low: int = 1, *more: Kind) -> Read:
@@ -171,7 +176,7 @@ def limited(reader: Read, *limits: tuple[str, int]) -> Read:
         found = reader(cursor, scope)
         for version, most in limits:
             if len(found) > most and not scope.since(version):
-                raise cursor.refuse(f"{len(found)} arguments", f"at most {most} before CoreDNS {version}")
+                raise cursor.refuse(counted(found), f"at most {most} before CoreDNS {version}")
         return found
 
     return read

@@ -30,6 +30,7 @@ class Token(NamedTuple):
     :param line: where it begins, from 1.
     :param start: offset of its first character in the text, an opening quote included.
     :param end: offset behind its last character.
+    :param last_line: where it ends.
     :param file: the imported file that it comes from; empty in the Corefile itself.
     """
 
@@ -37,11 +38,8 @@ class Token(NamedTuple):
     line: int
     start: int
     end: int
+    last_line: int
     file: str = ""
-
-    @property
-    def last_line(self) -> int:
-        return self.line + self.text.count("\n")
 
     def opens_line_after(self, previous: Token) -> bool:
         """Whether it stands on a later line than the token before it, or in another file."""
@@ -66,12 +64,15 @@ def tokenize(text: str, file: str = "") -> tuple[Token, ...]:
         line += text.count("\n", counted, start)
         counted = start
         if match.lastgroup == "bare":
-            tokens.append(Token(match["bare"].replace("\r", ""), line, start, match.end("bare"), file))
+            bare = match["bare"]
+            if "\r" in bare:
+                bare = bare.replace("\r", "")
+            tokens.append(Token(bare, line, start, match.end("bare"), line, file))
             continue
         value = _ESCAPE.sub(_unescaped, match["quoted"])
         # A quote that the end of the text closes at once is no token.
         if value or (match[0].endswith('"') and len(match[0]) > 1):
-            tokens.append(Token(value, line, start, match.end(), file))
+            tokens.append(Token(value, line, start, match.end(), line + value.count("\n"), file))
     return tuple(tokens)
 
 

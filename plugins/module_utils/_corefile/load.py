@@ -24,7 +24,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree i
 # What the files are that a pattern names, seen from the importing file: path and text of each. Nothing is returned
 # when nobody can know, as with the files of a pod.
 Sources = Callable[[str, str], Optional[Sequence[tuple[str, str]]]]
-_VARIABLE = re.compile(r"\{%([^%]|%(?!\}))+%\}|\{\$[^}]+\}")
+# The words in double underscores are those that NodeLocal DNSCache replaces when it starts.
+_VARIABLE = re.compile(r"\{%([^%]|%(?!\}))+%\}|\{\$[^}]+\}|__PILLAR__\w+__")
 MOST_EXPANSIONS = 10000
 
 
@@ -84,7 +85,7 @@ def load(
 
 
 def depends_on_environment(word: str) -> bool:
-    """Whether a word names a variable that was not put in."""
+    """Whether a word names a variable that was not put in, or is to be replaced before CoreDNS reads it."""
     return _VARIABLE.search(word) is not None
 
 
@@ -121,7 +122,7 @@ class _Loader(Parser):
         if not self.guards_cycles:
             return block
         name = snippet_name(tuple(key.text for key in keys)) or ""
-        previous = Token("", 0, 0, 0)
+        previous = Token("", 0, 0, 0, 0)
         body = self._snippets[name]
         for token, following in zip(body, body[1:]):
             opens_line = previous.line == 0 or token.file != previous.file or token.line != previous.line
@@ -135,8 +136,8 @@ class _Loader(Parser):
     def _splice(self) -> None:
         argument = self._import_argument()
         imported = self._imported(argument)
-        del self._seen[-2:]
-        self._rest.extend(reversed(imported))
+        self._tokens[self._at - 1 : self._at + 1] = imported
+        self._at -= 2
 
     def _imported(self, argument: Token) -> Sequence[Token]:
         pattern = self._meant(argument.text)

@@ -20,6 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.gramma
     Read,
     Scope,
     Words,
+    counted,
     first_words,
     require,
     require_count,
@@ -32,7 +33,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.values
 if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.cursor import Cursor
 
-BOOLEAN = v.one_of("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
+BOOLEAN = Kind(
+    "true or false",
+    lambda word: word in ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"),
+)
 LOCAL_ADDRESS = Kind(
     "an IP address or the name of a network interface",
     lambda word: v.is_address(word) or re.fullmatch(r"[A-Za-z][\w.@-]{0,14}", word) is not None,
@@ -181,7 +185,7 @@ def loadbalance(cursor: Cursor, scope: Scope) -> Words:
     while len(found) > 1 and not scope.since("1.10.1"):
         # It went on as if nothing had been said, and wanted something to go on with.
         if not cursor.next():
-            raise cursor.refuse(f"{len(found)} arguments", "none, or round_robin")
+            raise cursor.refuse(counted(found), "none, or round_robin")
         found = cursor.arguments()
     policies = ("round_robin", "weighted") if scope.since("1.10.1") else ("round_robin",)
     if found:
@@ -281,7 +285,7 @@ def serve_stale(cursor: Cursor, scope: Scope) -> Words:
     if mode == "verify":
         kinds.insert(2, from_zero)
     elif len(found) > 4:
-        raise cursor.refuse(f"{len(found)} arguments", "at most 4 with mode immediate")
+        raise cursor.refuse(counted(found), "at most 4 with mode immediate")
     for kind, word in zip(kinds if scope.since("1.9.2") else kinds[:1], found):
         require(cursor, kind, word)
     return found
@@ -350,7 +354,7 @@ def transfer_from(cursor: Cursor, scope: Scope) -> Words:
         return words(0, None, TRANSFER_TARGET)(cursor, scope) if direction == "to" else ()
     if direction != "from":
         raise cursor.refuse(f"{direction!r}", "from")
-    return words(1, None, v.ADDRESS_WITH_PORT)(cursor, scope)
+    return words(1 if scope.since("1.8.0") else 0, None, v.ADDRESS_WITH_PORT)(cursor, scope)
 
 
 def old_transfer(cursor: Cursor, _scope: Scope) -> Words:
@@ -520,6 +524,6 @@ def kubernetes(cursor: Cursor, scope: Scope, head: Words, options: Options) -> N
     served = v.normal_zones(head or scope.keys)
     for zone in v.normal_zones(next((found for name, found in reversed(options) if name == "multicluster"), ())):
         if zone not in served:
-            raise cursor.refuse(f"zone {zone!r} of option multicluster is not served", "one of the plugin's zones")
+            raise cursor.refuse(f"zone {zone!r} of option multicluster", "a zone that the plugin serves")
     if {"zonal", "noendpoints"} <= names:
         raise cursor.refuse("options zonal and noendpoints together", "one of the two")

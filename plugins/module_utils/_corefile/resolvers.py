@@ -91,12 +91,12 @@ FORWARD_OPTIONS = {
 }
 
 
-def from_and_to(cursor: Cursor, _scope: Scope) -> Words:
+def from_and_to(cursor: Cursor, scope: Scope) -> Words:
     """A zone, then who answers for it."""
     if not cursor.next_argument():
         raise cursor.refuse("no argument", "a zone and servers")
     zone = cursor.word
-    if not depends_on_environment(zone) and isinstance(v.zone_of_key(zone), str):
+    if scope.since("1.8.5") and not depends_on_environment(zone) and isinstance(v.zone_of_key(zone), str):
         raise cursor.refuse(f"zone {zone!r}", "a domain name")
     to = cursor.arguments()
     if not to:
@@ -146,14 +146,21 @@ def _require_server(cursor: Cursor, server: str, schemes: tuple[str, ...], scope
     host = v.without_zone(bare if parts is None else parts[0])
     if v.is_address(host):
         return
-    if not (names and v.is_domain_name(host)):
-        wanted = "an address, the path of a resolv.conf" + (", or a name" if names else "")
-        raise cursor.refuse(f"server {server!r}", wanted)
+    if not (names and _may_resolve(host)):
+        wanted = "an address, a name" if names else "an address"
+        raise cursor.refuse(f"server {server!r}", f"{wanted} or the path of a resolv.conf")
+
+
+def _may_resolve(host: str) -> bool:
+    """Whether a server can be found by its name, as CoreDNS tries when it starts."""
+    labels = host.rstrip(".").split(".")
+    is_plain = all(char.isalnum() or char in "._-" for char in host)
+    return v.is_domain_name(host) and is_plain and not labels[-1].isdecimal()
 
 
 def _is_file(word: str) -> bool:
     """Whether a server is the path of a file with servers; it is another machine's."""
-    return word[0] in "/." or word.endswith(".conf") or (word[0].isalpha() and "/" in word)
+    return word[0] in "/." or word.endswith(".conf") or (word[0].isalpha() and "/" in word and ":" not in word)
 
 
 # ---- rewrite ---------------------------------------------------------------------------------------------------------
@@ -252,7 +259,7 @@ def _answers(cursor: Cursor, found: Words) -> None:
         if kind not in ("name", "value"):
             raise cursor.refuse(f"{kind!r} behind answer", "auto, name or value")
         if len(rest) < 2:
-            raise cursor.refuse(f"answer {kind} with {len(rest)} arguments", "2")
+            raise cursor.refuse(f"answer {kind} with {len(rest)} behind it", "2")
         _require_groups(cursor, rest.pop(0), rest.pop(0))
         names += kind == "name"
     if is_auto and names:
@@ -315,7 +322,7 @@ def _require_payload(cursor: Cursor, word: str) -> None:
     if word.startswith("{") and word.endswith("}"):
         # A label of the plugin metadata has a slash.
         if word not in _VARIABLES and "/" not in word and not depends_on_environment(word):
-            raise cursor.refuse(f"variable {word!r}", f"one of {', '.join(sorted(_VARIABLES))}, or a label of metadata")
+            raise cursor.refuse(f"variable {word!r}", "one such as {client_ip}, or a label of metadata")
     elif word.startswith("0x"):
         require(
             cursor,

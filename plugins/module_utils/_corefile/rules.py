@@ -45,7 +45,7 @@ _LISTENER = words(0, 1, v.LISTENER)
 
 RULES: dict[str, Rule] = {
     "root": Rule(one()),
-    "metadata": Rule(REST, often="alone"),
+    "metadata": Rule(REST, {}, often="alone"),
     "geoip": Rule(words(1, 1), {"edns-subnet": Option(flag)}, often="once"),
     "cancel": Rule(words(0, 1, v.span(1e-9, None, "a duration above 0, such as 5s"))),
     "proxyproto": Rule(
@@ -141,7 +141,7 @@ RULES: dict[str, Rule] = {
         {"class": Option(words(1, None, v.one_of("all", "denial", "error", "success")))},
     ),
     "dnstap": Rule(
-        r.dnstap,
+        before("1.9.4", one(), r.dnstap),
         {
             "skipverify": Option(flag, since="1.11.0"),
             "tls": Option(words(2, None), since="1.14.4"),
@@ -149,7 +149,7 @@ RULES: dict[str, Rule] = {
             "version": Option(one(), since="1.9.4"),
             "extra": Option(one(), since="1.11.1"),
         },
-        check=r.dnstap_use,
+        each=r.dnstap_use,
         first_before="1.9.4",
         block_since="1.9.4",
         strict_since="1.14.4",
@@ -178,7 +178,7 @@ RULES: dict[str, Rule] = {
         },
         first_before="1.12.4",
         opens=r.weighted_opens,
-        check=r.loadbalance_use,
+        each=r.loadbalance_use,
     ),
     "tsig": Rule(
         REST,
@@ -242,7 +242,7 @@ RULES: dict[str, Rule] = {
         {
             "match": Option(words(1, None, v.PATTERN)),
             **{part: Option(words(1, None, r.TEMPLATE)) for part in ("answer", "additional", "authority")},
-            "rcode": Option(one(v.one_of(*sorted(v.RCODES)))),
+            "rcode": Option(one(v.Kind("a response code such as NXDOMAIN", v.RCODES.__contains__))),
             "ederror": Option(words(1, 2, v.digits(16), v.ANY), since="1.10.1"),
             "fallthrough": _FALLTHROUGH,
             "upstream": _UPSTREAM,
@@ -317,7 +317,9 @@ RULES: dict[str, Rule] = {
         REST,
         {
             "directory": Option(r.directory),
-            "reload": Option(first_words(v.span(0, None, "a duration of at least 0"))),
+            "reload": Option(
+                before("1.9.0", first_words(v.DURATION), first_words(v.span(0, None, "a duration of at least 0")))
+            ),
             "upstream": _UPSTREAM,
             "transfer": Option(r.old_transfer, gone="1.8.0"),
             "no_reload": Option(flag, gone="1.5.0"),

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""A Corefile where it lives: in a ConfigMap, or in a file."""
+"""A Corefile where it lives: in a ConfigMap, or in a file. And which CoreDNS reads it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import NEWEST, version_of_image
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
 
 if TYPE_CHECKING:
@@ -19,10 +21,23 @@ if TYPE_CHECKING:
 
 BACKUP = "netops.kubernetes/corefile-backup"
 KEY = "Corefile"
+# CoreDNS, and NodeLocal DNSCache.
+_PROGRAMS = ("coredns", "k8s-dns-node-cache")
 Edit = Callable[[str], str]
 
 
-def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bool) -> tuple[str, str]:
+# ---- a ConfigMap -----------------------------------------------------------------------------------------------------
+
+
+def read_config_map(client: KubeClient, ref: ObjectRef, key: str = KEY) -> str:
+    """The Corefile of a ConfigMap.
+
+    :raises CorefileError: there is no such ConfigMap, or it has no such key.
+    """
+    return _text_of(_require(client.get(ref), ref), ref, key)
+
+
+def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bool, key: str = KEY) -> tuple[str, str]:
     """Edit the Corefile of a ConfigMap; when somebody writes in between, the edit is made anew.
 
     The first Corefile that this module found is kept in an annotation, byte for byte.
@@ -34,16 +49,16 @@ def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bo
 
     def change(found: Object | None) -> tuple[tuple[str, str], bool]:
         live = _require(found, ref)
-        before = str((live.get("data") or {}).get(KEY, ""))
+        before = _text_of(live, ref, key)
         after = edit(before)
-        live.setdefault("data", {})[KEY] = after
+        live.setdefault("data", {})[key] = after
         live["metadata"].setdefault("annotations", {}).setdefault(BACKUP, before)
         return (before, after), before != after
 
     return update(client, ref, change, check=check)
 
 
-def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool) -> tuple[str, str]:
+def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool, key: str = KEY) -> tuple[str, str]:
     """Give back the Corefile that was there before the first edit; nothing to do when there was none.
 
     :returns: the Corefile before and after.
@@ -51,11 +66,11 @@ def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool) -> tu
 
     def change(found: Object | None) -> tuple[tuple[str, str], bool]:
         live = _require(found, ref)
-        before = str((live.get("data") or {}).get(KEY, ""))
+        before = _text_of(live, ref, key)
         kept = (live["metadata"].get("annotations") or {}).pop(BACKUP, None)
         if kept is None:
             return (before, before), False
-        live["data"][KEY] = kept
+        live["data"][key] = kept
         return (before, kept), True
 
     return update(client, ref, change, check=check)
@@ -69,32 +84,102 @@ def _require(live: Object | None, ref: ObjectRef) -> Object:
     return live
 
 
-def edit_file(path: Path, edit: Edit, *, check: bool) -> tuple[str, str]:
+def _text_of(live: Object, ref: ObjectRef, key: str) -> str:
+    found = live.get("data") or {}
+    if key not in found:
+        keys = ", ".join(sorted(found)) or "none"
+        raise CorefileError(str(ref), f"there is no key {key!r}, there are: {keys}", "the key that CoreDNS reads")
+    return str(found[key])
+
+
+def version_in_cluster(client: KubeClient, namespace: str, config_map: str) -> str:
+    """The version of the CoreDNS that reads a ConfigMap, from the image of the workload that mounts it.
+
+    NodeLocal DNSCache's images do not tell the version of the CoreDNS inside; then, and when the workload cannot be
+    read, it is the newest that is known.
+    """
+    for kind in ("Deployment", "DaemonSet"):
+        try:
+            workloads = list(client.list("apps/v1", kind, namespace))
+        except KubeError:
+            return NEWEST
+        for workload in workloads:
+            pod = workload["spec"]["template"]["spec"]
+            mounted = {(volume.get("configMap") or {}).get("name") for volume in pod.get("volumes") or ()}
+            if config_map not in mounted:
+                continue
+            for container in pod["containers"]:
+                if container["image"].partition("@")[0].rpartition("/")[2].partition(":")[0] == _PROGRAMS[0]:
+                    return version_of_image(container["image"]) or NEWEST
+    return NEWEST
+
+
+# ---- a file ----------------------------------------------------------------------------------------------------------
+
+
+def read_file(path: Path) -> str:
+    """A Corefile on disk, byte for byte; empty when it is not there.
+
+    :raises CorefileError: it is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode() if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise CorefileError(str(path), f"byte {error.start} is not UTF-8", "text in UTF-8") from error
+
+
+def edit_file(path: Path, edit: Edit, *, check: bool, backup: bool = False) -> tuple[str, str]:
     """Edit a Corefile on disk; it is replaced whole, and keeps its mode.
 
+    :param backup: keep the first text found beside it, see ``backup_of``.
     :returns: the Corefile before and after.
     """
-    before = path.read_bytes().decode() if path.exists() else ""
+    before = read_file(path)
     after = edit(before)
     if after != before and not check:
-        mode = path.stat().st_mode & 0o7777 if path.exists() else 0o644
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(after.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        Path(name).rename(path)
+        if backup and path.exists() and not backup_of(path).exists():
+            _write(backup_of(path), before, path)
+        _write(path, after, path)
     return before, after
 
 
-def require_reload(text: str, ref: ObjectRef) -> list[str]:
-    """Warnings about what CoreDNS will not do with this text.
+def restore_file(path: Path, *, check: bool) -> tuple[str, str]:
+    """Give back the Corefile that was there before the first edit; nothing to do when none was kept.
 
-    :param text: a Corefile that parses.
+    :returns: the Corefile before and after.
     """
-    unaware = [block.names[0] for block in parse(text).servers if block.find("kubernetes") and not block.find("reload")]
-    return [
-        f"{ref}: the server block of {name} has no plugin reload, so CoreDNS takes the change at its next restart only"
-        for name in unaware
-    ]
+    before, kept = read_file(path), backup_of(path)
+    if not kept.exists():
+        return before, before
+    after = read_file(kept)
+    if not check:
+        _write(path, after, kept)
+        kept.unlink()
+    return before, after
+
+
+def backup_of(path: Path) -> Path:
+    """Where the first text of a file is kept."""
+    return path.with_name(f"{path.name}.before-netops")
+
+
+def _write(path: Path, text: str, like: Path) -> None:
+    """Write a file whole, with the mode of another."""
+    mode = like.stat().st_mode & 0o7777 if like.exists() else 0o644
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).chmod(mode)
+    Path(name).rename(path)
+
+
+def files_beside(pattern: str, importing: str) -> list[tuple[str, str]]:
+    """The files that an import names, as path and text: relative to the file that imports them."""
+    folder = Path(importing).absolute().parent
+    absolute = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    if not any(char in pattern for char in "*?["):
+        return [(str(absolute), read_file(absolute))] if absolute.is_file() else []
+    root = Path(absolute.anchor)
+    return [(str(file), read_file(file)) for file in sorted(root.glob(str(absolute.relative_to(root))))]

@@ -106,7 +106,10 @@ class Directive:
 
 @dataclass(frozen=True)
 class ServerBlock:
-    """One server block, a snippet (its name in parentheses, its content not read) or an import between blocks."""
+    """One server block, a snippet (its name in parentheses) or an import between blocks.
+
+    A snippet's lines are read as if they were plugins; they may be options as well.
+    """
 
     keys: tuple[Token, ...]
     directives: tuple[Directive, ...]
@@ -194,30 +197,28 @@ class Parser:
 
     def __init__(self, tokens: tuple[Token, ...], file: str) -> None:
         self._file = file
-        self._seen: list[Token] = []
         self._snippets: dict[str, tuple[Token, ...]] = {}
-        self._rest = list(reversed(tokens))
+        self._tokens = list(tokens)
+        self._at = -1
 
     # ---- moving ---------------------------------------------------------------------------------------------
 
     @property
     def _token(self) -> Token:
-        return self._seen[-1]
+        return self._tokens[self._at]
 
     def _next(self) -> bool:
-        if not self._rest:
-            return False
-        self._seen.append(self._rest.pop())
-        return True
-
-    def _back(self) -> None:
-        self._rest.append(self._seen.pop())
+        self._at += 1
+        if self._at < len(self._tokens):
+            return True
+        self._at -= 1
+        return False
 
     def _on_new_line(self) -> bool:
-        return len(self._seen) < 2 or self._token.opens_line_after(self._seen[-2])
+        return self._at < 1 or self._tokens[self._at].opens_line_after(self._tokens[self._at - 1])
 
     def _error(self, message: str) -> GrammarError:
-        token = self._seen[-1] if self._seen else Token("", 0, 0, 0)
+        token = self._tokens[self._at] if self._tokens else Token("", 0, 0, 0, 0)
         return GrammarError(token.file or self._file, token.line, f"Error during parsing: {message}")
 
     def _syntax_error(self, expected: str) -> GrammarError:
@@ -251,7 +252,11 @@ class Parser:
     # ---- imports ---------------------------------------------------------------------------------------------
 
     def _next_argument(self) -> bool:
-        return bool(self._rest) and self._rest[-1].continues_line_of(self._token) and self._next()
+        following = self._at + 1
+        if following >= len(self._tokens) or not self._tokens[following].continues_line_of(self._token):
+            return False
+        self._at = following
+        return True
 
     def _import_argument(self) -> Token:
         """Move to what an import names."""
@@ -290,7 +295,7 @@ class Parser:
             return self._snippet(tuple(keys))
         opening = self._token if self._token.text == "{" else None
         if opening is None:
-            self._back()
+            self._at -= 1
         directives = self._directives()
         closing = self._token if opening else None
         if closing is not None and closing.text != "}":
@@ -314,7 +319,7 @@ class Parser:
                 return keys, False
             if word:
                 another = word.endswith(",")
-                keys.append(token._replace(text=word))
+                keys.append(token if word is token.text else token._replace(text=word))
             if not self._next():
                 self._require_no_more(another=another)
                 return keys, True
@@ -338,7 +343,7 @@ class Parser:
         if depth:
             raise self._syntax_error("}")
         self._snippets[name] = tuple(body[:-1])
-        return ServerBlock(keys, (), opening, self._token)
+        return ServerBlock(keys, _lines(body[:-1]), opening, self._token)
 
     def _directives(self) -> list[Directive]:
         directives: list[Directive] = []
@@ -353,22 +358,39 @@ class Parser:
 
     def _directive(self) -> Directive:
         self._require_known(self._meant(self._token.text))
-        tokens, depth = [self._token._replace(text=self._meant(self._token.text))], 0
+        tokens, depth = [self._with_meaning(self._token)], 0
         while self._next():
-            word = self._token.text
+            token = self._tokens[self._at]
+            word = token.text
             if word == "{":
                 depth += 1
-            elif depth == 0 and self._on_new_line():
-                self._back()
+            elif not depth and token.opens_line_after(self._tokens[self._at - 1]):
+                self._at -= 1
                 break
             elif word == "}":
-                if depth == 0:
+                if not depth:
                     raise self._error("Unexpected '}' because no matching opening brace")
                 depth -= 1
             elif word == IMPORT and self._splices and self._on_new_line():
                 self._splice()
                 continue
-            tokens.append(self._token._replace(text=self._meant(word)))
+            tokens.append(self._with_meaning(token))
         if depth:
             raise self._error("Unexpected EOF")
         return Directive(tuple(tokens))
+
+    def _with_meaning(self, token: Token) -> Token:
+        word = self._meant(token.text)
+        return token if word is token.text else token._replace(text=word)
+
+
+def _lines(tokens: list[Token]) -> tuple[Directive, ...]:
+    """A snippet's tokens by line, blocks kept whole."""
+    lines: list[list[Token]] = []
+    depth = 0
+    for at, token in enumerate(tokens):
+        if not lines or (not depth and token.text != "{" and token.opens_line_after(tokens[at - 1])):
+            lines.append([])
+        depth += {"{": 1, "}": -1}.get(token.text, 0)
+        lines[-1].append(token)
+    return tuple(Directive(tuple(line)) for line in lines)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import Token
 
 _PORTS = {"dns": "53", "tls": "853", "quic": "853", "grpc": "443", "https": "443", "https3": "443"}
+_VIEWS_SHARE_SINCE = (1, 14, 3)
 _SCHEME_SINCE = {"https": "1.1.3", "quic": "1.11.0", "https3": "1.13.2"}
 
 
@@ -86,7 +87,7 @@ def _unseen(token: Token, file: str) -> Finding:
 def _of_keys(loaded: Loaded, file: str, version: Version) -> Iterator[Finding]:
     for block in loaded.blocks:
         for key in block.keys:
-            if depends_on_environment(key.text):
+            if depends_on_environment(key.text) and "__PILLAR__" not in key.text:
                 continue
             zone = _zone(key.text, version)
             if isinstance(zone, str):
@@ -135,13 +136,14 @@ def _of_zones(loaded: Loaded, file: str, version: Version) -> Iterator[Finding]:
             if key.text.startswith("https3://") and "tls" not in block.plugins and version >= (1, 13, 2):
                 yield Finding(REFUSED, key.file or file, key.line, f"{key.text} without plugin tls", expected="both")
             zone = _zone(key.text, version)
-            if isinstance(zone, str) or depends_on_environment(key.text):
+            if isinstance(zone, str):
                 continue
             for name in zone.names:
                 served = taken.setdefault((zone.transport, name, zone.port or _PORTS.get(zone.transport, "53")), {})
                 for address in addresses:
                     # A view may share a zone, but not half of its addresses.
-                    if _overlaps(address, served) and not (is_filtered and address in served):
+                    may_share = is_filtered and address in served and version >= _VIEWS_SHARE_SINCE
+                    if _overlaps(address, served) and not may_share:
                         yield _twice(key, file, name, next(iter(served.values())))
                     elif not is_filtered:
                         served[address] = key

@@ -1,162 +1,181 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""What people want of CoreDNS, as edits of a Corefile."""
+"""What people want of CoreDNS, as edits of a Corefile.
+
+Whether a value is right is for ``validate`` to say; here only what could not be told apart afterwards is refused.
+"""
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
     Wanted,
     put,
     put_block,
+    remove,
     remove_block,
+    require_block,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import tokenize
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import Corefile, CorefileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 POLICIES = ("random", "round_robin", "sequential")
-MAX_UPSTREAMS = 15
+POD_MODES = ("disabled", "insecure", "verified")
 
 
 @dataclass(frozen=True)
-class StubDomain:
-    """A zone that other servers answer; without servers it is removed."""
+class PluginWish:
+    """A plugin in general form.
 
-    domain: str
-    servers: tuple[str, ...]
+    :param is_wanted: ``False`` takes it out.
+    """
+
+    wanted: Wanted
+    is_wanted: bool = True
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What is wanted; what is ``None`` or empty stays as it is.
+class ZoneWish:
+    """A server block; an unwanted one is taken out whole."""
 
-    :param zone: the server block that the wishes are about.
-    :param upstreams: addresses, ``host:port``, ``tls://`` URLs or the path of a resolv.conf.
-    :param upstream_policy: one of ``POLICIES``.
-    :param cache_ttl: seconds.
-    :param kubernetes_ttl: seconds, 0 to 3600.
-    """
-
-    zone: str = "."
-    upstreams: tuple[str, ...] = ()
-    upstream_policy: str | None = None
-    max_concurrent: int | None = None
-    cache_ttl: int | None = None
-    kubernetes_ttl: int | None = None
-    log: bool | None = None
-    stub_domains: tuple[StubDomain, ...] = field(default_factory=tuple)
+    zone: str
+    plugins: tuple[PluginWish, ...]
+    is_wanted: bool = True
 
 
-def wishes_of(params: Mapping[str, Any]) -> Wishes:
-    """A module's parameters as wishes.
-
-    :raises CorefileError: a value that CoreDNS would refuse, or would read as something else.
-    """
-    upstreams = params.get("upstreams") or {}
-    wishes = Wishes(
-        zone=params.get("zone") or ".",
-        upstreams=tuple(upstreams.get("servers") or ()),
-        upstream_policy=upstreams.get("policy"),
-        max_concurrent=upstreams.get("max_concurrent"),
-        cache_ttl=params.get("cache_ttl"),
-        kubernetes_ttl=params.get("kubernetes_ttl"),
-        log=params.get("log"),
-        stub_domains=tuple(
-            StubDomain(stub["domain"], tuple(stub["servers"])) for stub in params.get("stub_domains") or ()
-        ),
-    )
-    _require_servers("upstreams.servers", wishes.upstreams)
-    for stub in wishes.stub_domains:
-        _require_servers(f"stub domain {stub.domain!r}", stub.servers)
-        if any(char.isspace() or char in ',{}"#' for char in stub.domain) or not stub.domain:
-            raise CorefileError(
-                f"stub domain {stub.domain!r}", "it is no domain name", "a name such as corp.example.com"
-            )
-    _require_range("cache_ttl", wishes.cache_ttl, 1, 86400)
-    _require_range("kubernetes_ttl", wishes.kubernetes_ttl, 0, 3600)
-    _require_range("upstreams.max_concurrent", wishes.max_concurrent, 0, 1000000)
-    return wishes
-
-
-def _require_range(name: str, value: int | None, low: int, high: int) -> None:
-    if value is not None and not low <= value <= high:
-        raise CorefileError(name, f"{value}", f"a number from {low} to {high}")
-
-
-def _require_servers(name: str, servers: tuple[str, ...]) -> None:
-    if len(servers) > MAX_UPSTREAMS:
-        raise CorefileError(name, f"{len(servers)} servers", f"at most {MAX_UPSTREAMS}, which is forward's limit")
-    for server in servers:
-        if not server.startswith("/") and not _is_address(server.removeprefix("tls://")):
-            raise CorefileError(
-                f"{name}: {server!r}",
-                "it is no address",
-                "192.0.2.1, 192.0.2.1:53, [2001:db8::1]:53, tls://192.0.2.1 or the path of a resolv.conf",
-            )
-
-
-def _is_address(server: str) -> bool:
-    host, _unused, port = server.rpartition(":")
-    if host and port.isdecimal() and (host.startswith("[") or ":" not in host):
-        server = host.strip("[]")
-        if not 0 < int(port) < 65536:
-            return False
-    try:
-        ipaddress.ip_address(server)
-    except ValueError:
-        return False
-    return True
-
-
-def fulfil(corefile: Corefile, wishes: Wishes) -> Corefile:
+def fulfil(corefile: Corefile, params: Mapping[str, Any]) -> Corefile:
     """The Corefile as wished; equal to the given one when it is so already.
 
-    :raises CorefileError: there is no server block for the zone.
+    :param params: the parameters of module ``corefile``; what is ``None`` or empty stays as it is.
+    :raises CorefileError: there is no server block for the zone, or a wish that no text can hold.
     """
-    for wanted in _wanted(corefile, wishes):
-        corefile = put(corefile, wishes.zone, wanted)
-    for stub in wishes.stub_domains:
-        if not stub.servers:
-            corefile = remove_block(corefile, stub.domain)
+    zone = params.get("zone") or "."
+    for wish in _wished_plugins(corefile, zone, params):
+        corefile = _fulfil_plugin(corefile, zone, wish)
+    for one in _wished_zones(corefile, params):
+        if not one.is_wanted:
+            corefile = remove_block(corefile, one.zone)
             continue
-        servers = " ".join(stub.servers)
-        corefile = put_block(corefile, f"{stub.domain}:53", ("errors", "cache 30", f"forward . {servers}"))
+        corefile = put_block(corefile, one.zone, tuple(wish.wanted for wish in one.plugins if wish.is_wanted))
+        for wish in one.plugins:
+            if not wish.is_wanted:
+                corefile = _fulfil_plugin(corefile, one.zone, wish)
     return corefile
 
 
-def _wanted(corefile: Corefile, wishes: Wishes) -> list[Wanted]:
-    wanted: list[Wanted] = []
-    forward: list[tuple[str, tuple[str, ...] | None]] = []
-    if wishes.upstream_policy is not None:
-        forward.append(("policy", (wishes.upstream_policy,)))
-    if wishes.max_concurrent is not None:
-        forward.append(("max_concurrent", (str(wishes.max_concurrent),)))
-    if wishes.upstreams:
-        wanted.append(Wanted("forward", (".", *wishes.upstreams), tuple(forward), identity=1))
-    elif forward:
-        block = corefile.server(wishes.zone)
-        present = block.find("forward", ".") if block else None
-        if present is None:
-            raise CorefileError("upstreams", f"the block of {wishes.zone!r} forwards nothing", "upstreams.servers")
-        wanted.append(Wanted("forward", present.arguments, tuple(forward), identity=1))
-    if wishes.cache_ttl is not None:
-        wanted.append(Wanted("cache", _cache_arguments(corefile, wishes)))
-    if wishes.kubernetes_ttl is not None:
-        wanted.append(Wanted("kubernetes", None, (("ttl", (str(wishes.kubernetes_ttl),)),)))
-    if wishes.log:
-        wanted.append(Wanted("log"))
-    return wanted
+def _fulfil_plugin(corefile: Corefile, zone: str, wish: PluginWish) -> Corefile:
+    if wish.is_wanted:
+        return put(corefile, zone, wish.wanted)
+    return remove(corefile, zone, wish.wanted.name, wish.wanted.arguments)
 
 
-def _cache_arguments(corefile: Corefile, wishes: Wishes) -> tuple[str, ...]:
-    """The TTL, and the zones that the cache already names."""
-    block = corefile.server(wishes.zone)
-    present = block.find("cache") if block else None
+# ---- the block of one zone -------------------------------------------------------------------------------------------
+
+
+def _wished_plugins(corefile: Corefile, zone: str, params: Mapping[str, Any]) -> list[PluginWish]:
+    wishes = [PluginWish(one) for one in _forward(corefile, zone, params.get("upstreams") or {})]
+    if params.get("cache_ttl") is not None:
+        wishes.append(PluginWish(Wanted("cache", _cache_arguments(corefile, zone, params["cache_ttl"]))))
+    kubernetes = [
+        (option, (str(params[name]),))
+        for name, option in (("kubernetes_ttl", "ttl"), ("kubernetes_pods", "pods"))
+        if params.get(name) is not None
+    ]
+    if kubernetes:
+        wishes.append(PluginWish(Wanted("kubernetes", None, tuple(kubernetes))))
+    entries = tuple((entry["address"], tuple(entry["names"]) or None) for entry in params.get("hosts") or ())
+    if entries:
+        # What is not listed must be asked for elsewhere.
+        present = require_block(corefile, zone).find("hosts")
+        through = (("fallthrough", ()),) if present is None else ()
+        wishes.append(PluginWish(Wanted("hosts", None, (*entries, *through))))
+    wishes += [PluginWish(Wanted(name)) for name in ("log", "errors") if params.get(name)]
+    if params.get("autopath"):
+        wishes.append(PluginWish(Wanted("autopath", ("@kubernetes",))))
+        wishes.append(PluginWish(Wanted("kubernetes", None, (("pods", ("verified",)),))))
+    return [*wishes, *(_plugin_wish(one) for one in params.get("plugins") or ())]
+
+
+def _forward(corefile: Corefile, zone: str, upstreams: Mapping[str, Any]) -> list[Wanted]:
+    """The plugin ``forward`` of everything that no other plugin answers."""
+    options: list[tuple[str, tuple[str, ...] | None]] = [
+        (option, (str(upstreams[option]),))
+        for option in ("policy", "max_concurrent", "tls_servername", "health_check")
+        if upstreams.get(option) is not None
+    ]
+    servers = tuple(upstreams.get("servers") or ())
+    if servers:
+        return [Wanted("forward", (".", *servers), tuple(options))]
+    if not options:
+        return []
+    present = require_block(corefile, zone).find("forward", ".")
+    if present is None:
+        raise CorefileError("upstreams", f"the block of {zone!r} forwards nothing", "upstreams.servers")
+    return [Wanted("forward", present.arguments, tuple(options))]
+
+
+def _cache_arguments(corefile: Corefile, zone: str, ttl: int) -> tuple[str, ...]:
+    """The time to live, and the zones that the cache already names."""
+    present = require_block(corefile, zone).find("cache")
     zones = [word for word in (present.arguments if present else ()) if not word.isdecimal()]
-    return (str(wishes.cache_ttl), *zones)
+    return (str(ttl), *zones)
+
+
+# ---- further blocks --------------------------------------------------------------------------------------------------
+
+
+def _wished_zones(corefile: Corefile, params: Mapping[str, Any]) -> list[ZoneWish]:
+    zones = [_stub(corefile, one["domain"], one["servers"]) for one in params.get("stub_domains") or ()]
+    for one in params.get("zones") or ():
+        _require_name(f"zone {one['zone']!r}", one["zone"])
+        plugins = tuple(_plugin_wish(plugin) for plugin in one.get("plugins") or ())
+        zones.append(ZoneWish(one["zone"], plugins, one.get("state", "present") == "present"))
+    return zones
+
+
+def _stub(corefile: Corefile, domain: str, servers: Sequence[str]) -> ZoneWish:
+    _require_name(f"stub domain {domain!r}", domain)
+    answered = PluginWish(Wanted("forward", (".", *servers)))
+    plugins = (PluginWish(Wanted("errors")), PluginWish(Wanted("cache", ("30",))), answered)
+    return ZoneWish(f"{domain}:53", plugins if corefile.server(domain) is None else (answered,), bool(servers))
+
+
+def _require_name(what: str, name: str) -> None:
+    if not name or any(char.isspace() or char in ',{}"#' for char in name):
+        raise CorefileError(what, "it is no domain name", "a name such as corp.example.com")
+
+
+def _plugin_wish(plugin: Mapping[str, Any]) -> PluginWish:
+    """A plugin in the general form of the module's option."""
+    name = plugin["name"]
+    arguments, lines = plugin.get("arguments"), plugin.get("lines")
+    if len(words_of(name)) != 1 or words_of(name)[0] in ("{", "}"):
+        raise CorefileError(f"plugin {name!r}", "it is no name", "one word")
+    options = tuple((option, _option_words(name, words)) for option, words in (plugin.get("options") or {}).items())
+    if lines is not None and options:
+        raise CorefileError(f"plugin {name!r}", "lines and options together", "one of the two")
+    body = None if lines is None else tuple(words_of(line) for line in lines if words_of(line))
+    wanted = Wanted(name, None if arguments is None else tuple(arguments), options, body)
+    return PluginWish(wanted, plugin.get("state", "present") == "present")
+
+
+def _option_words(plugin: str, words: Any) -> tuple[str, ...] | None:
+    """What stands behind an option: a list of words, one text, or nothing to take the option out."""
+    if words is None:
+        return None
+    if isinstance(words, (list, tuple)):
+        return tuple(str(word) for word in words)
+    if isinstance(words, (str, int, float)) and not isinstance(words, bool):
+        return words_of(str(words))
+    raise CorefileError(f"plugin {plugin!r}", f"option with {words!r}", "a text, a list of words, or null")
+
+
+def words_of(line: str) -> tuple[str, ...]:
+    """The words of one line as a Corefile writes them, quotes included."""
+    return tuple(token.text for token in tokenize(line))

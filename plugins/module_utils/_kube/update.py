@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError
@@ -44,5 +45,7 @@ def update(
         except ConflictError:
             if attempt == ATTEMPTS:
                 raise
+            # Who writes often is left time to end.
+            time.sleep(min(0.5, 0.01 * 2**attempt))
             continue
         return result

@@ -7,9 +7,19 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import Wanted, put, put_block, remove
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
+    Wanted,
+    move,
+    put,
+    put_block,
+    remove,
+    remove_block,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil, wishes_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import require_valid, validate
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 KUBEADM = """\
 .:53 {
@@ -56,6 +66,41 @@ def changed_lines(before: str, after: str) -> list[str]:
         ),
         ({"upstreams": {"policy": "sequential"}}, ["+        policy sequential"]),
         ({"log": True}, ["+     log"]),
+        ({"kubernetes_pods": "verified"}, ["-        pods insecure", "+        pods verified"]),
+        (
+            {"autopath": True},
+            ["-        pods insecure", "+        pods verified", "+     autopath @kubernetes"],
+        ),
+        (
+            {"hosts": [{"address": "192.0.2.1", "names": ["a.example.com", "b"]}]},
+            ["+     hosts {", "+         192.0.2.1 a.example.com b", "+         fallthrough", "+     }"],
+        ),
+        (
+            {"plugins": [{"name": "rewrite", "arguments": ["name", "a.example.com", "b.example.com"]}]},
+            ["+     rewrite name a.example.com b.example.com"],
+        ),
+        (
+            {"plugins": [{"name": "health", "options": {"lameduck": "9s"}}]},
+            ["-        lameduck 5s", "+        lameduck 9s"],
+        ),
+        ({"plugins": [{"name": "health", "options": {"lameduck": None}}]}, ["-        lameduck 5s"]),
+        (
+            {"plugins": [{"name": "cache", "lines": ["disable denial cluster.local", "servfail 0"]}]},
+            ["-        disable success cluster.local", "+        servfail 0"],
+        ),
+        ({"plugins": [{"name": "loop", "state": "absent"}]}, ["-     loop"]),
+        (
+            {
+                "plugins": [
+                    {"name": "forward", "arguments": ["b.example.com", "192.0.2.9"], "options": {"force_tcp": ""}}
+                ]
+            },
+            ["+     forward b.example.com 192.0.2.9 {", "+         force_tcp", "+     }"],
+        ),
+        (
+            {"zones": [{"zone": "tls://example.org", "plugins": [{"name": "whoami"}]}]},
+            ["+ tls://example.org {", "+     whoami", "+ }"],
+        ),
         (
             {"stub_domains": [{"domain": "corp.example.com", "servers": ["198.51.100.53"]}]},
             [
@@ -71,27 +116,29 @@ def changed_lines(before: str, after: str) -> list[str]:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_wishes_change_only_their_lines(params: dict[str, object], lines: list[str], newline: str) -> None:
     before = KUBEADM.replace("\n", newline)
-    wishes = wishes_of(params)
-    after = fulfil(parse(before), wishes)
+    after = fulfil(parse(before), params)
     assert changed_lines(before, after.text) == lines
-    assert fulfil(parse(after.text), wishes).text == after.text
+    assert fulfil(parse(after.text), params).text == after.text
 
 
 def test_a_stub_domain_goes_as_it_came() -> None:
     stub = {"domain": "corp.example.com", "servers": ["198.51.100.53"]}
-    with_stub = fulfil(parse(KUBEADM), wishes_of({"stub_domains": [stub]}))
-    without = fulfil(with_stub, wishes_of({"stub_domains": [{**stub, "servers": []}]}))
+    with_stub = fulfil(parse(KUBEADM), ({"stub_domains": [stub]}))
+    without = fulfil(with_stub, ({"stub_domains": [{**stub, "servers": []}]}))
     assert without.text == KUBEADM
 
 
 def test_a_block_that_means_the_same_stays_as_it_is_written() -> None:
     text = 'corp.example.com {\n\terrors # kept\n\tforward . "192.0.2.1"\n}\n'
-    assert put_block(parse(text), "corp.example.com:53", ("errors", "forward . 192.0.2.1")).text == text
+    assert (
+        put_block(parse(text), "corp.example.com:53", (Wanted("errors"), Wanted("forward", (".", "192.0.2.1")))).text
+        == text
+    )
 
 
 def test_one_of_several_forwards_is_found_by_its_zone() -> None:
     text = ". {\n  forward a.example.com 192.0.2.1\n  forward . 192.0.2.2\n}\n"
-    wanted = Wanted("forward", (".", "192.0.2.3"), identity=1)
+    wanted = Wanted("forward", (".", "192.0.2.3"))
     assert put(parse(text), ".", wanted).text == text.replace("192.0.2.2", "192.0.2.3")
 
 
@@ -108,6 +155,72 @@ def test_a_plugin_is_added_where_there_is_room(text: str, expected: str) -> None
     assert put(parse(text), ".", Wanted("cache", ("5",))).text == expected
 
 
+def test_entries_of_hosts_are_found_by_their_address_and_stand_before_what_falls_through() -> None:
+    text = ". {\n  hosts {\n    # the printer\n    192.0.2.1 a\n    fallthrough\n  }\n}\n"
+    hosts = [{"address": "192.0.2.1", "names": ["b"]}, {"address": "192.0.2.2", "names": ["c"]}]
+    expected = text.replace("192.0.2.1 a\n", "192.0.2.1 b\n    192.0.2.2 c\n")
+    assert fulfil(parse(text), {"hosts": hosts}).text == expected
+    without = [{"address": "192.0.2.1", "names": []}]
+    assert fulfil(parse(text), {"hosts": without}).text == text.replace("    192.0.2.1 a\n", "")
+
+
+def test_a_plugin_moves_with_the_comment_above_it() -> None:
+    text = ". {\n  errors\n  # one\n  # two\n  cache 30 # three\n  whoami\n}\n"
+    expected = ". {\n  # one\n  # two\n  cache 30 # three\n  errors\n  whoami\n}\n"
+    assert move(parse(text), ".", "cache", "errors").text == expected
+    assert move(parse(expected), ".", "cache", "errors").text == expected
+    assert move(parse(expected), ".", "errors", "cache").text.replace("  errors\n", "") == expected.replace(
+        "  errors\n", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (". {\n  errors\n}\n", "plugin cache is not in the block of '.'; expected both plugins there"),
+        (". { cache\n  errors\n}\n", "plugin cache in the block of '.' shares its line with something else"),
+    ],
+)
+def test_what_cannot_move_is_said(text: str, message: str) -> None:
+    with pytest.raises(CorefileError) as refused:
+        move(parse(text), ".", "cache", "errors")
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.example.com b.example.com {\n}\n", "b.example.com {\n}\n"),
+        ("b.example.com, a.example.com {\n}\n", "b.example.com {\n}\n"),
+        (". {\n}\na.example.com {\n  errors\n}\n", ". {\n}\n"),
+        (". {\n}\n", ". {\n}\n"),
+    ],
+)
+def test_of_a_block_with_several_zones_one_goes(text: str, expected: str) -> None:
+    assert remove_block(parse(text), "a.example.com").text == expected
+
+
+def test_a_comment_in_an_empty_block_stays() -> None:
+    assert put(parse(". {\n  # why\n}\n"), ".", Wanted("cache")).text == ". {\n  # why\n    cache\n}\n"
+
+
+NAMES = st.sampled_from(["cache", "errors", "forward", "health", "log", "whoami"])
+COMMENTS = st.sampled_from(["", "  # why\n", "\n", "\t# tab\n"])
+
+
+@given(st.lists(st.tuples(COMMENTS, NAMES), max_size=6), NAMES, st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=150, deadline=None)
+def test_edits_are_idempotent_and_lose_no_comment(lines: list[tuple[str, str]], name: str, newline: str) -> None:
+    text = (". {\n" + "".join(f"{comment}  {plugin}\n" for comment, plugin in lines) + "}\n").replace("\n", newline)
+    once = put(parse(text), ".", Wanted(name, ("x",), (("option", ("word",)),)))
+    assert put(once, ".", Wanted(name, ("x",), (("option", ("word",)),))).text == once.text
+    assert parse(once.text) == once
+    assert once.text.count("#") == text.count("#")
+    removed = remove(once, ".", name, ("x",))
+    assert removed.text.count("#") == text.count("#")
+    assert parse(removed.text) == removed
+
+
 def test_removal_takes_the_line_along() -> None:
     assert remove(parse(KUBEADM), ".", "loop").text == KUBEADM.replace("    loop\n", "")
 
@@ -115,16 +228,30 @@ def test_removal_takes_the_line_along() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"cache_ttl": 0}, "cache_ttl: 0; expected a number from 1 to 86400"),
-        ({"kubernetes_ttl": 3601}, "kubernetes_ttl: 3601; expected a number from 0 to 3600"),
-        ({"upstreams": {"servers": ["resolver.example.com"]}}, "'resolver.example.com': it is no address"),
-        ({"upstreams": {"servers": ["192.0.2.1:0"]}}, "it is no address"),
+        ({"cache_ttl": 0}, "Corefile:17: plugin cache: time to live '0'; expected at least 1 second"),
+        (
+            {"kubernetes_ttl": 3601},
+            "Corefile:10: plugin kubernetes: option ttl: '3601'; expected a whole number from 0",
+        ),
+        (
+            {"upstreams": {"servers": ["a b"]}},
+            "server 'a b'; expected an address, a name or the path of a resolv.conf",
+        ),
+        ({"upstreams": {"servers": ["grpc://192.0.2.1"]}}, "expected one of the transports dns, tls, https"),
         ({"upstreams": {"servers": [f"192.0.2.{n}" for n in range(16)]}}, "16 servers; expected at most 15"),
+        ({"upstreams": {"max_concurrent": -1}}, "option max_concurrent: '-1'; expected a whole number of at least 0"),
+        ({"zone": "a.example.com", "upstreams": {"policy": "random"}}, "no server block serves 'a.example.com'"),
+        ({"zone": "a.example.com", "hosts": [{"address": "192.0.2.1", "names": ["a"]}]}, "no server block serves"),
+        ({"plugins": [{"name": "a b"}]}, "plugin 'a b': it is no name; expected one word"),
+        ({"plugins": [{"name": "cache", "lines": [], "options": {"keepttl": ""}}]}, "lines and options together"),
+        ({"plugins": [{"name": "cache", "options": {"keepttl": True}}]}, "expected a text, a list of words, or null"),
+        ({"plugins": [{"name": "nothing"}]}, "Unknown directive 'nothing'"),
+        ({"zones": [{"zone": "a,b", "plugins": []}]}, "zone 'a,b': it is no domain name"),
         ({"stub_domains": [{"domain": "a b", "servers": ["192.0.2.1"]}]}, "it is no domain name"),
         ({"zone": "example.org", "cache_ttl": 5}, "no server block serves 'example.org'; there are .:53"),
     ],
 )
 def test_wrong_wishes_are_named(params: dict[str, object], message: str) -> None:
     with pytest.raises(CorefileError) as refused:
-        fulfil(parse(KUBEADM), wishes_of(params))
+        require_valid(validate(fulfil(parse(KUBEADM), params).text))
     assert message in str(refused.value)

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import quote, tokenize
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse, zone_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import (
+    CorefileError,
+    GrammarError,
+    parse,
+    render,
+    zone_of,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,6 +86,29 @@ def test_refusals_name_the_line(text: str, message: str) -> None:
     with pytest.raises(CorefileError) as refused:
         parse(text)
     assert message in str(refused.value)
+
+
+@given(st.text(alphabet='ab{}"#\\ \r\n.:,()$%\t\ufeff', max_size=80))
+@settings(max_examples=400, deadline=None)
+def test_what_can_be_read_is_rendered_byte_for_byte(text: str) -> None:
+    try:
+        corefile = parse(text)
+    except GrammarError:
+        return
+    assert render(corefile) == text
+    for block in corefile.blocks:
+        for directive in block.directives:
+            for token in directive.tokens:
+                assert token in tokenize(text)
+
+
+def test_imports_stand_where_they_are_written() -> None:
+    corefile = parse("import top.conf\n. {\n  import a\n  hosts {\n    import b\n  }\n}\n")
+    assert [block.is_import for block in corefile.blocks] == [True, False]
+    assert corefile.servers[0].find("import", "a")
+    hosts = corefile.servers[0].find("hosts")
+    assert hosts
+    assert hosts.options[0].words == ("import", "b")
 
 
 @pytest.mark.parametrize("key", [".", ".:53", "dns://.:53", "dns://."])

@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""What the modules about a Corefile do with their parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import storage
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED, WARNING, Finding
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import LOST, MANUAL, Plan, migrate
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import (
+    Corefile,
+    CorefileError,
+    ServerBlock,
+    parse,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import require_valid, validate
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import NEWEST, version_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+
+def _config_map(params: Mapping[str, Any]) -> ObjectRef:
+    return ObjectRef("v1", "ConfigMap", params["name"], params["namespace"])
+
+
+def _version(params: Mapping[str, Any], client: KubeClient | None) -> str:
+    """The version that is asked for, or that runs.
+
+    :raises VersionError: what is asked for is none.
+    """
+    if params["version"]:
+        version_of(params["version"])
+        return str(params["version"])
+    if client is None:
+        return NEWEST
+    return storage.version_in_cluster(client, params["namespace"], params["name"])
+
+
+def _findings(text: str, name: str, version: str, params: Mapping[str, Any]) -> list[Finding]:
+    sources = storage.files_beside if params["path"] else None
+    return validate(text, name, version, external_plugins=params["external_plugins"], sources=sources)
+
+
+# ---- corefile --------------------------------------------------------------------------------------------------------
+
+
+def run_edit(
+    params: Mapping[str, Any], *, client: KubeClient | None, path: Path | None, check: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Fulfil the wishes of module ``corefile``, or give back what was there before.
+
+    :param client: for a ConfigMap.
+    :param path: for a file.
+    :returns: the module's result, and warnings about the new text.
+    :raises NetopsError: see the parts.
+    """
+    ref = _config_map(params)
+    name = str(path or ref)
+    version = _version(params, client)
+    steps: list[dict[str, Any]] = []
+
+    def edit(before: str) -> str:
+        text = before if params["content"] is None else params["content"]
+        if params["migrate_from"]:
+            plan = migrate(text, params["migrate_from"], version, params["external_plugins"])
+            _require_acceptable(plan, name, version, accept_loss=params["accept_loss"])
+            steps[:] = [step.to_output() for step in plan.steps]
+            text = plan.text
+        after = fulfil(parse(text, name), params).text
+        require_valid(_findings(after, name, version, params))
+        return after
+
+    is_absent = params["state"] == "absent"
+    if client is None and path is not None:
+        restored = storage.restore_file(path, check=check) if is_absent else None
+        before, after = restored or storage.edit_file(path, edit, check=check, backup=params["backup"])
+    elif client is not None and is_absent:
+        before, after = storage.restore_config_map(client, ref, check=check, key=params["key"])
+    elif client is not None:
+        before, after = storage.edit_config_map(client, ref, edit, check=check, key=params["key"])
+    else:
+        raise CorefileError("corefile", "neither a ConfigMap nor a path", "one of the two")
+    warnings = _warnings(before, after, name, version)
+    result = {
+        "changed": before != after,
+        "corefile": after,
+        "version": version,
+        "api_requests": client.requests if client else 0,
+        "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
+    }
+    return ({**result, "migration": steps} if params["migrate_from"] else result), warnings
+
+
+def _require_acceptable(plan: Plan, name: str, version: str, *, accept_loss: bool) -> None:
+    kinds = (MANUAL,) if accept_loss else (MANUAL, LOST)
+    stopping = [step for step in plan.steps if step.kind in kinds]
+    if stopping:
+        said = "; ".join(f"line {step.line}, plugin {step.plugin}: {step.what} ({step.reason})" for step in stopping)
+        remedy = "Change these by hand" if stopping[0].kind == MANUAL else "Set accept_loss if you can do without them"
+        raise CorefileError(name, f"CoreDNS {version} cannot do what it says: {said}", "", remedy)
+
+
+def _warnings(before: str, after: str, name: str, version: str) -> list[str]:
+    """What is wrong with a text that was just written and was not wrong before."""
+    if before == after or not after:
+        return []
+    return [finding.text for finding in lint(parse(after, name), name, version) if finding.level == WARNING]
+
+
+# ---- corefile_info ---------------------------------------------------------------------------------------------------
+
+
+def run_info(params: Mapping[str, Any], *, client: KubeClient | None, path: Path | None) -> dict[str, Any]:
+    """What module ``corefile_info`` returns.
+
+    :raises NetopsError: the Corefile is not there, or a version is none. A Corefile that CoreDNS refuses is a finding.
+    """
+    ref = _config_map(params)
+    name = str(path or ref)
+    version = _version(params, client)
+    if client is not None:
+        text = storage.read_config_map(client, ref, params["key"])
+    elif path is not None and path.exists():
+        text = storage.read_file(path)
+    else:
+        raise CorefileError(name, "it is not there", "a Corefile", "Correct the path")
+    findings = _findings(text, name, version, params)
+    is_valid = not any(finding.level == REFUSED for finding in findings)
+    corefile = parse(text, name) if is_valid else None
+    findings += lint(corefile, name, version) if corefile else []
+    plan = _plan(text, version, params) if corefile else None
+    return {
+        "changed": False,
+        "corefile": text,
+        "version": version,
+        "valid": is_valid,
+        "findings": [finding.to_output() for finding in findings],
+        "server_blocks": _blocks(corefile) if corefile else [],
+        "migration": plan,
+        "api_requests": client.requests if client else 0,
+    }
+
+
+def _plan(text: str, version: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not params["target_version"]:
+        return None
+    plan = migrate(text, version, params["target_version"], params["external_plugins"])
+    return {
+        "from": version,
+        "to": params["target_version"],
+        "complete": plan.is_complete,
+        "lossless": plan.is_lossless,
+        "steps": [step.to_output() for step in plan.steps],
+        "corefile": plan.text,
+    }
+
+
+def _blocks(corefile: Corefile) -> list[dict[str, Any]]:
+    return [_block(block) for block in corefile.servers]
+
+
+def _block(block: ServerBlock) -> dict[str, Any]:
+    plugins = [
+        {
+            "name": directive.name,
+            "line": directive.tokens[0].line,
+            "arguments": list(directive.arguments),
+            "options": [list(option.words) for option in directive.options],
+        }
+        for directive in block.directives
+    ]
+    return {"zones": list(block.names), "line": block.keys[0].line, "plugins": plugins}

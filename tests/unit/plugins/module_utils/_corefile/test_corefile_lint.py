@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What CoreDNS takes without a word and does otherwise than it reads."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.changes import OUTDATED
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import NOTE, WARNING
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import parse
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import validate
+from tests.support.corefiles import KUBEADM
+
+BLOCK = ". {{\n  reload\n  {}\n}}\n"
+
+
+def test_what_kubeadm_writes_is_as_it_reads() -> None:
+    assert [finding.level for finding in lint(parse(KUBEADM))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "said"),
+    [
+        (
+            ". {\n  errors\n}\n",
+            "1.14.7",
+            "Corefile: plugin reload: no server block has plugin reload",
+        ),
+        (
+            "a.example.com,b.example.com {\n  reload\n}\n",
+            "1.14.7",
+            "Corefile:1: key 'a.example.com,b.example.com' is one",
+        ),
+        (
+            BLOCK.format("health\n  health :8081"),
+            "1.14.7",
+            "it stands on line 3 already, and this one counts",
+        ),
+        (
+            BLOCK.format("reload 5s"),
+            "1.14.7",
+            "it stands on line 2 already, and that one counts",
+        ),
+        (
+            BLOCK.format("forward . /etc/resolv.conf"),
+            "1.14.7",
+            "plugin forward: /etc/resolv.conf may lead back",
+        ),
+        (BLOCK.format("forward . 127.0.0.53:53"), "1.14.7", "127.0.0.53:53 may lead back to this server, and nothing"),
+        (
+            "a.example.com {\n reload\n forward b.example.com 192.0.2.1\n}\n",
+            "1.14.7",
+            "no question for b.example.com. comes",
+        ),
+        (BLOCK.format("autopath @kubernetes\nkubernetes cluster.local"), "1.14.7", "expected pods verified. Set pods"),
+        (BLOCK.format("kubernetes cluster.local in-addr.arpa"), "1.14.7", "Add fallthrough in-addr.arpa."),
+        (BLOCK.format("cache\nautopath @kubernetes"), "1.14.6", "for pods of every namespace"),
+        (BLOCK.format("proxy . 192.0.2.1"), "1.4.0", "plugin proxy: it goes with 1.5.0. Use plugin forward."),
+        (BLOCK.format("etcd {\nstubzones\n}"), "1.14.7", "plugin etcd: option stubzones has no effect. Remove it."),
+    ],
+)
+def test_a_trap_is_named(text: str, version: str, said: str) -> None:
+    assert validate(text, version=version) == []
+    (finding,) = [one for one in lint(parse(text), version=version) if one.level == WARNING]
+    assert said in finding.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (". {\n  reload \n}\n", "Corefile:2: a tab, or a blank at the end of the line"),
+        (". {\n\treload\n}\n", "Corefile:2: a tab"),
+        (
+            BLOCK.format("cache 30\nkubernetes a {\nttl 5\n}"),
+            "answers of the plugin kubernetes are kept 5 s",
+        ),
+    ],
+)
+def test_what_is_worth_knowing_is_a_note(text: str, said: str) -> None:
+    (finding,) = lint(parse(text))
+    assert finding.level == NOTE
+    assert said in finding.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import common.conf\n. {\n}\n",
+        BLOCK.format("rewrite name a b\n  rewrite name c d"),
+        BLOCK.format("loop\n  forward . /etc/resolv.conf"),
+        BLOCK.format("forward a.example.com 192.0.2.1"),
+        BLOCK.format("kubernetes a in-addr.arpa {\nfallthrough\n}"),
+        "in-addr.arpa cluster.local {\nreload\nkubernetes cluster.local in-addr.arpa\n}\n",
+    ],
+)
+def test_what_is_well_is_left_alone(text: str) -> None:
+    assert lint(parse(text)) == []
+
+
+def test_everything_outdated_has_a_remedy() -> None:
+    assert all(one.remedy and one.state for one in OUTDATED)
