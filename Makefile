@@ -114,6 +114,8 @@ bench: tools $(PEERS)/ready ## Measure against the peers, side by side
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench.baseline
 	NETOPS_PEERS=$(PEERS) $(PYTHON) -m tests.bench.policies
+	$(TESTBED) build corefilemigration
+	$(PYTHON) -m tests.bench.corefile
 
 .PHONY: clean
 clean: ## Stop the test bed and remove what no input refers to any more

@@ -250,6 +250,8 @@ COREFILE_JUDGES = (
     # The parser was still at another address.
     corefile_judge("1.7.0", "v1.7.0.mod", "caddyserver"),
 )
+# The peer of our own migration, for the bench alone.
+corefile_migration = GoBuild("corefilemigration", ((".", "corefile-migration"),)).artefact()
 calico = GoBuild(
     "calico",
     tuple((f"github.com/projectcalico/calico/{path}", path.rsplit("/", 1)[1]) for path in CALICO_PROGRAMS),
@@ -497,7 +499,7 @@ ALL = {
     artefact.name: artefact
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
-        *(kwok, calico, helm, cilium_chart),
+        *(kwok, calico, helm, cilium_chart, corefile_migration),
         *COREFILE_JUDGES,
     )
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import replaced, without_lines
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import Edit, taken_out
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import quote
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import Version, version_of
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
         ServerBlock,
     )
 
-# Gives the text after the edit and what was done; nothing when there is nothing to do.
-Action = Callable[["Corefile", "ServerBlock", "Directive"], Optional[tuple[str, str]]]
+# The edits, and what they do in words.
+Done = tuple[list[Edit], str]
+# Gives what is to be done about one use of a plugin; nothing when there is nothing to do.
+Action = Callable[["Corefile", "ServerBlock", "Directive"], Optional[Done]]
 
 
 @dataclass(frozen=True)
@@ -71,28 +73,28 @@ class Behaviour:
 def _drop(*names: str, words: Callable[[tuple[str, ...]], bool] = lambda _words: True) -> Action:
     """Take options out."""
 
-    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
         for option in directive.options:
             if option.name in names and words(option.words):
-                return _without(corefile, option), f"take out option {' '.join(option.words)}"
+                return [_out(corefile, option)], f"take out option {' '.join(option.words)}"
         return None
 
     return action
 
 
-def _without(corefile: Corefile, option: Option) -> str:
-    return without_lines(corefile.text, option.tokens[0].start, option.tokens[-1].end)
+def _out(corefile: Corefile, option: Option) -> Edit:
+    return taken_out(corefile.text, option.tokens[0].start, option.tokens[-1].end)
 
 
 def _rewrite(old: tuple[str, ...], new: tuple[str, ...]) -> Action:
     """Write options that begin with some words with others instead."""
 
-    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+    def action(_corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
         for option in directive.options:
             if option.words[: len(old)] == old:
                 tokens = option.tokens[: len(old)]
-                text = replaced(corefile.text, tokens[0].start, tokens[-1].end, " ".join(map(quote, new)))
-                return text, f"write {' '.join(old)} as {' '.join(new)}"
+                edit = (tokens[0].start, tokens[-1].end, " ".join(map(quote, new)))
+                return [edit], f"write {' '.join(old)} as {' '.join(new)}"
         return None
 
     return action
@@ -101,9 +103,9 @@ def _rewrite(old: tuple[str, ...], new: tuple[str, ...]) -> Action:
 def _rename(new: str) -> Action:
     """Write the plugin's name otherwise."""
 
-    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+    def action(_corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
         token = directive.tokens[0]
-        return replaced(corefile.text, token.start, token.end, new), f"write {directive.name} as {new}"
+        return [(token.start, token.end, new)], f"write {directive.name} as {new}"
 
     return action
 
@@ -111,24 +113,23 @@ def _rename(new: str) -> Action:
 def _event(name: str) -> Action:
     """``on startup`` as ``startup``."""
 
-    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+    def action(_corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
         if directive.arguments[:1] != (name,):
             return None
-        return replaced(corefile.text, directive.start, directive.tokens[1].end, name), f"write on {name} as {name}"
+        return [(directive.start, directive.tokens[1].end, name)], f"write on {name} as {name}"
 
     return action
 
 
-def _timeout_of_directory(corefile: Corefile, _block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+def _timeout_of_directory(corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
     option = directive.option("directory")
     if option is None or len(option.tokens) < 5:
         return None
     seconds = option.words[4]
-    text = replaced(corefile.text, option.tokens[3].end, option.tokens[4].end, "")
-    indent = _indent_before(text, option.tokens[0].start)
-    line = f"{_newline(text)}{indent}reload {seconds}{'s' if seconds.isdecimal() else ''}"
-    end = option.tokens[3].end
-    return text[:end] + line + text[end:], f"write the time {seconds} of option directory as option reload"
+    indent = _indent_before(corefile.text, option.tokens[0].start)
+    line = f"{_newline(corefile.text)}{indent}reload {seconds}{'s' if seconds.isdecimal() else ''}"
+    edit = (option.tokens[3].end, option.tokens[4].end, line)
+    return [edit], f"write the time {seconds} of option directory as option reload"
 
 
 def _newline(text: str) -> str:
@@ -140,22 +141,18 @@ def _indent_before(text: str, offset: int) -> str:
     return before[: len(before) - len(before.lstrip())]
 
 
-def _transfer_to_plugin(corefile: Corefile, _block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+def _transfer_to_plugin(corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
     """``transfer to`` inside a plugin as a plugin ``transfer`` behind it."""
     options = [one for one in directive.options if one.words[:2] == ("transfer", "to")]
     if not options:
         return None
-    targets = [word for option in options for word in option.words[2:]]
-    zones = _zones_of(directive)
-    text = corefile.text
-    newline, indent = _newline(text), _indent_before(text, directive.start)
-    head = " ".join(["transfer", *(quote(zone) for zone in zones)])
-    inner = _indent_before(text, options[0].tokens[0].start)
-    addition = f"{newline}{indent}{head} {{{newline}{inner}to {' '.join(targets)}{newline}{indent}}}"
-    text = text[: directive.end] + addition + text[directive.end :]
-    for option in reversed(options):
-        text = without_lines(text, option.tokens[0].start, option.tokens[-1].end)
-    return text, f"write option transfer to of {directive.name} as plugin transfer"
+    targets = " ".join(word for option in options for word in option.words[2:])
+    newline, indent = _newline(corefile.text), _indent_before(corefile.text, directive.start)
+    head = " ".join(["transfer", *(quote(zone) for zone in _zones_of(directive))])
+    inner = _indent_before(corefile.text, options[0].tokens[0].start)
+    plugin = f"{newline}{indent}{head} {{{newline}{inner}to {targets}{newline}{indent}}}"
+    edits = [*(_out(corefile, option) for option in options), (directive.end, directive.end, plugin)]
+    return edits, f"write option transfer to of {directive.name} as plugin transfer"
 
 
 def _zones_of(directive: Directive) -> tuple[str, ...]:
@@ -165,7 +162,7 @@ def _zones_of(directive: Directive) -> tuple[str, ...]:
     return directive.arguments[1:] if directive.name == "file" else directive.arguments
 
 
-def _transfer_to_option(corefile: Corefile, block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+def _transfer_to_option(corefile: Corefile, block: ServerBlock, directive: Directive) -> Done | None:
     """The other way, where the plugin stands whose zone is transferred."""
     to = [option for option in directive.options if option.name == "to"]
     owner = next(
@@ -179,29 +176,29 @@ def _transfer_to_option(corefile: Corefile, block: ServerBlock, directive: Direc
     if owner is None or owner.closing is None or not to:
         return None
     text = corefile.text
-    newline, indent = _newline(text), _indent_before(text, owner.start)
+    indent = _indent_before(text, owner.start)
     inner = _indent_before(text, owner.options[0].tokens[0].start) if owner.options else indent + indent
     targets = " ".join(word for option in to for word in option.words[1:])
-    line = f"{inner}transfer to {targets}{newline}"
     at = text.rfind("\n", 0, owner.closing.start) + 1
-    edits = sorted([(directive.start, directive.end, None), (at, at, line)], key=lambda edit: -edit[0])
-    for start, end, addition in edits:
-        text = without_lines(text, start, end) if addition is None else text[:start] + addition + text[start:]
-    return text, f"write plugin transfer as option transfer to of {owner.name}"
+    edits = [
+        (at, at, f"{inner}transfer to {targets}{_newline(text)}"),
+        taken_out(text, directive.start, directive.end),
+    ]
+    return edits, f"write plugin transfer as option transfer to of {owner.name}"
 
 
 def _word_out(option_name: str, word: str) -> Action:
     """Take one word out of an option; the option goes with its last word."""
 
-    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> tuple[str, str] | None:
+    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
         option = directive.option(option_name)
         if option is None:
             return None
         for before, token in zip(option.tokens, option.tokens[1:]):
             if token.text.upper() == word:
                 if len(option.tokens) == 2:
-                    return _without(corefile, option), f"take out option {' '.join(option.words)}"
-                return replaced(corefile.text, before.end, token.end, ""), f"take out {word} of option {option_name}"
+                    return [_out(corefile, option)], f"take out option {' '.join(option.words)}"
+                return [(before.end, token.end, "")], f"take out {word} of option {option_name}"
         return None
 
     return action

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import quote
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import (
@@ -19,8 +20,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree i
     zone_of,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 STEP = "    "
 Words = tuple[str, ...]
+# From an offset to another, what stands there instead.
+Edit = tuple[int, int, str]
 # How many arguments tell one use of a plugin from another where several may stand in a block; ``None``: all of them.
 # Of the other plugins one use is what is meant.
 _IDENTITY = {
@@ -227,20 +233,31 @@ def _inner_indent(corefile_text: str, directive: Directive) -> str:
     return indent + (indent or STEP)
 
 
-def replaced(text: str, start: int, end: int, words: str) -> str:
-    """A text with something else between two offsets."""
-    return text[:start] + words + text[end:]
-
-
-def without_lines(text: str, start: int, end: int) -> str:
-    """A text without what is between two offsets, and without the lines that this leaves empty."""
+def taken_out(text: str, start: int, end: int) -> Edit:
+    """The edit that removes what is between two offsets, and the lines that this leaves empty."""
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", end)
     rest = text[end:] if line_end < 0 else text[end:line_end]
     if not text[line_start:start].strip() and not rest.strip() and line_end >= 0:
-        return text[:line_start] + text[line_end + 1 :]
+        return (line_start, line_end + 1, "")
     # A comment behind it takes its place.
-    return text[:start] + (text[end:].lstrip(" \t") if rest.strip().startswith("#") else text[end:])
+    blanks = len(rest) - len(rest.lstrip(" \t")) if rest.strip().startswith("#") else 0
+    return (start, end + blanks, "")
+
+
+def applied(text: str, edits: Sequence[Edit]) -> str:
+    """A text after edits that do not overlap; of two at one place the first comes first."""
+    parts: list[str] = []
+    at = 0
+    for start, end, words in sorted(edits, key=lambda edit: edit[:2]):
+        parts += [text[at:start], words]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def without_lines(text: str, start: int, end: int) -> str:
+    """A text without what is between two offsets, and without the lines that this leaves empty."""
+    return applied(text, [taken_out(text, start, end)])
 
 
 def _newline(text: str) -> str:

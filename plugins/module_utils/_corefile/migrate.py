@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.changes import BEHAVIOUR, CHANGES, Change
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import without_lines
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import Edit, applied, taken_out
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED, Finding
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.plugins import GONE, SINCE
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.rules import RULES
@@ -21,7 +21,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.valida
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import Version, said, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import Directive
 
 CHANGED = "changed"
 LOST = "lost"
@@ -96,56 +98,55 @@ def migrate(text: str, old: str, new: str, external_plugins: Collection[str] = (
 
 
 def _apply(corefile: Corefile, change: Change, *, up: bool) -> tuple[Corefile, list[Step]]:
-    """Make one change wherever it applies."""
+    """Make one change wherever it applies, at once; and again until it finds nothing."""
     action = change.up if up else change.down
     steps: list[Step] = []
     while action is not None:
+        edits: list[Edit] = []
         for block in corefile.blocks:
             for directive in block.directives:
                 made = action(corefile, block, directive) if directive.name == change.plugin else None
                 if made is not None:
-                    text, what = made
-                    line = directive.tokens[0].line
-                    kind = LOST if what.startswith("take out") and not change.is_harmless else CHANGED
-                    steps.append(Step(kind, change.since, change.plugin, line, what, change.reason, change.source))
-                    break
-            else:
-                continue
-            corefile = parse(text)
-            break
-        else:
+                    edits += made[0]
+                    steps.append(_step(change, directive.tokens[0].line, made[1]))
+        if not edits:
             return corefile, steps
+        corefile = parse(applied(corefile.text, edits))
     return corefile, steps
+
+
+def _step(change: Change, line: int, what: str) -> Step:
+    kind = LOST if what.startswith("take out") and not change.is_harmless else CHANGED
+    return Step(kind, change.since, change.plugin, line, what, change.reason, change.source)
 
 
 def _take_out(corefile: Corefile, target: Version, external: Collection[str]) -> tuple[Corefile, list[Step]]:
     """Take out plugins and options that the version does not know yet."""
     steps: list[Step] = []
-    while True:
-        found = _first_unknown(corefile, target, external)
-        if found is None:
-            return corefile, steps
-        step, start, end = found
-        steps.append(step)
-        corefile = parse(without_lines(corefile.text, start, end))
-
-
-def _first_unknown(corefile: Corefile, target: Version, external: Collection[str]) -> tuple[Step, int, int] | None:
+    edits: list[Edit] = []
     for block in corefile.blocks:
         for directive in block.directives:
-            name, line = directive.name, directive.tokens[0].line
-            if name in external or name not in RULES:
+            if directive.name in external or directive.name not in RULES:
                 continue
-            since = SINCE.get(name, "1.0.0")
-            if target < version_of(since):
-                return _unknown(since, name, line, f"take out plugin {name}"), directive.start, directive.end
-            for option in directive.options:
-                rule = (RULES[name].options or {}).get(option.name)
-                if rule is not None and rule.since and target < version_of(rule.since):
-                    what = f"take out option {' '.join(option.words)}"
-                    step = _unknown(rule.since, name, option.tokens[0].line, what)
-                    return step, option.tokens[0].start, option.tokens[-1].end
-    return None
+            for step, start, end in _unknown_in(directive, target):
+                steps.append(step)
+                edits.append(taken_out(corefile.text, start, end))
+    return (parse(applied(corefile.text, edits)) if edits else corefile), steps
+
+
+def _unknown_in(directive: Directive, target: Version) -> Iterator[tuple[Step, int, int]]:
+    name = directive.name
+    since = SINCE.get(name, "1.0.0")
+    if target < version_of(since):
+        step = _unknown(since, name, directive.tokens[0].line, f"take out plugin {name}")
+        yield step, directive.start, directive.end
+        return
+    for option in directive.options:
+        rule = (RULES[name].options or {}).get(option.name)
+        if rule is not None and rule.since and target < version_of(rule.since):
+            what = f"take out option {' '.join(option.words)}"
+            step = _unknown(rule.since, name, option.tokens[0].line, what)
+            yield step, option.tokens[0].start, option.tokens[-1].end
 
 
 def _unknown(since: str, plugin: str, line: int, what: str) -> Step:

@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Corefiles of growing size, read, edited, validated and migrated: ``python3 -m tests.bench.corefile``.
+
+The peer of the migration is corefile-migration, a library in Go: the same text, the same versions, one process each;
+and what either leaves of the text's comments.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import Wanted, put
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import migrate
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import parse, render
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import validate
+from tests.testbed import artefacts
+from tests.testbed.build import Store
+from tests.testbed.settings import cache_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+OLD, NEW = "1.6.9", "1.14.2"
+CORE = "ansible_collections.netops.kubernetes.plugins.module_utils._corefile"
+ROUNDS = 7
+
+
+def corefile(lines: int) -> str:
+    """Server blocks of ten lines each."""
+    return "".join(
+        f"""\
+zone{number}.example.com:53 {{
+    errors
+    # why zone {number} is here
+    kubernetes zone{number}.example.com {{
+        upstream
+        ttl 30
+    }}
+    cache 30
+    forward . 192.0.2.1 192.0.2.2
+}}
+"""
+        for number in range(lines // 10)
+    )
+
+
+def milliseconds(job: Callable[[], Any]) -> float:
+    """The median of some rounds."""
+    taken = []
+    for _round in range(ROUNDS):
+        begin = time.perf_counter()
+        job()
+        taken.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(taken)
+
+
+def edited(text: str) -> str:
+    return render(put(parse(text), "zone5.example.com", Wanted("cache", ("31",))))
+
+
+def of_import(module: str) -> float:
+    """How much longer Python takes to start with a module of ours than with what it is made of."""
+
+    def started(names: str) -> float:
+        return milliseconds(lambda: subprocess.run([sys.executable, "-c", f"import {names}"], check=True))
+
+    shared = "dataclasses, difflib, functools, ipaddress, re, typing, ansible_collections.netops.kubernetes"
+    return started(f"{shared}, {CORE}.{module}") - started(shared)
+
+
+def by_peer(program: Path, text: str) -> dict[str, Any]:
+    done = subprocess.run([str(program), OLD, NEW, str(ROUNDS)], input=text, capture_output=True, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def main() -> int:
+    store = Store(cache_root())
+    program = store.path(artefacts.corefile_migration) / "corefile-migration"
+    print(f"import of the tree: {of_import('tree'):.0f} ms; of the validator: {of_import('validate'):.0f} ms")
+    for lines in (1000, 10000, 100000):
+        text = corefile(lines)
+        edit = milliseconds(partial(edited, text))
+        judged = milliseconds(partial(validate, text, version=OLD))
+        print(f"{lines} lines: parse, edit and render {edit:.1f} ms; validate {judged:.1f} ms")
+    text = corefile(1000)
+    ours = milliseconds(lambda: migrate(text, OLD, NEW))
+    theirs = by_peer(program, text)
+    plan = migrate(text, OLD, NEW)
+    ratio = ours / 1000 / theirs["seconds"]
+    print(f"1000 lines migrated from {OLD} to {NEW}: corefile-migration's time to ours as 1 to {ratio:.1f}")
+    print(f"comments kept: ours {plan.text.count('#')}, theirs {theirs['text'].count('#')} of {text.count('#')}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
