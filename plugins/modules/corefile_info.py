@@ -43,6 +43,10 @@ options:
   target_version:
     description: The version of CoreDNS that a migration is planned to.
     type: str
+  target_kubernetes_version:
+    description: >-
+      Likewise, to the CoreDNS that kubeadm installs with this version of Kubernetes, such as V(1.36).
+    type: str
   external_plugins:
     description: Names of plugins that CoreDNS has beyond its own. Their arguments are not looked at.
     type: list
@@ -53,7 +57,7 @@ options:
 EXAMPLES = r"""
 - name: Read what CoreDNS is configured to do
   netops.kubernetes.corefile_info:
-    target_version: 1.14.2
+    target_kubernetes_version: "1.36"
   register: dns
 
 - name: Stop before an upgrade that would take something away
@@ -97,7 +101,7 @@ migration:
     The plan, with C(steps), the C(corefile) that it ends in, and whether it is C(complete) and C(lossless).
   returned: success
   type: dict
-  sample: null
+  sample: {}
 api_requests:
   description: How many requests were sent to the API server.
   returned: success
@@ -125,8 +129,10 @@ def main() -> None:
             "path": {"type": "path"},
             "version": {"type": "str"},
             "target_version": {"type": "str"},
+            "target_kubernetes_version": {"type": "str"},
             "external_plugins": {"type": "list", "elements": "str", "default": []},
         },
+        mutually_exclusive=[("target_version", "target_kubernetes_version")],
         supports_check_mode=True,
     )
 

@@ -236,6 +236,8 @@ def test_what_it_says_is_told(corefile: Module, tmp_path: Path) -> None:
     assert "Syntax error" in broken["findings"][0]["text"]
     assert "is not there" in facts.fails(path=str(tmp_path / "none"))
     assert "it is no version" in facts.fails(version="newest")
+    assert facts.succeeds(target_kubernetes_version="v1.36.3")["migration"]["to"] == "1.14.2"
+    assert "expected 1.9 to 1.36" in facts.fails(target_kubernetes_version="1.8")
 
 
 def test_a_missing_reload_is_said(corefile: Module) -> None:

@@ -18,7 +18,11 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree i
     parse,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import require_valid, validate
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import NEWEST, version_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import (
+    NEWEST,
+    version_of,
+    version_with_kubernetes,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 
@@ -152,12 +156,15 @@ def run_info(params: Mapping[str, Any], *, client: KubeClient | None, path: Path
 
 
 def _plan(text: str, version: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
-    if not params["target_version"]:
+    target = params["target_version"]
+    if params["target_kubernetes_version"]:
+        target = version_with_kubernetes(params["target_kubernetes_version"])
+    if not target:
         return None
-    plan = migrate(text, version, params["target_version"], params["external_plugins"])
+    plan = migrate(text, version, target, params["external_plugins"])
     return {
         "from": version,
-        "to": params["target_version"],
+        "to": target,
         "complete": plan.is_complete,
         "lossless": plan.is_lossless,
         "steps": [step.to_output() for step in plan.steps],
