@@ -215,6 +215,9 @@ def test_another_key_is_edited(corefile: Module, client: KubeClient) -> None:
     client.patch(REF, body)
     assert "cache 31" in corefile.succeeds(key="Corefile.base", cache_ttl=31)["corefile"]
     assert live(client) == COREFILE
+    corefile.succeeds(cache_ttl=32)
+    assert corefile.succeeds(key="Corefile.base", state="absent")["corefile"] == COREFILE
+    assert "cache 32" in live(client)
 
 
 def test_what_it_says_is_told(corefile: Module, tmp_path: Path) -> None:

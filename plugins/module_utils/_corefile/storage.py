@@ -52,7 +52,7 @@ def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bo
         before = _text_of(live, ref, key)
         after = edit(before)
         live.setdefault("data", {})[key] = after
-        live["metadata"].setdefault("annotations", {}).setdefault(BACKUP, before)
+        live["metadata"].setdefault("annotations", {}).setdefault(_backup_annotation(key), before)
         return (before, after), before != after
 
     return update(client, ref, change, check=check)
@@ -67,13 +67,18 @@ def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool, key: 
     def change(found: Object | None) -> tuple[tuple[str, str], bool]:
         live = _require(found, ref)
         before = _text_of(live, ref, key)
-        kept = (live["metadata"].get("annotations") or {}).pop(BACKUP, None)
+        kept = (live["metadata"].get("annotations") or {}).pop(_backup_annotation(key), None)
         if kept is None:
             return (before, before), False
         live["data"][key] = kept
         return (before, kept), True
 
     return update(client, ref, change, check=check)
+
+
+def _backup_annotation(key: str) -> str:
+    """Where the first text of a key is kept."""
+    return BACKUP if key == KEY else f"{BACKUP}.{key}"
 
 
 def _require(live: Object | None, ref: ObjectRef) -> Object:

@@ -134,7 +134,8 @@ def _of_zones(loaded: Loaded, file: str, version: Version) -> Iterator[Finding]:
         addresses = _addresses(block)
         for key in block.keys:
             if key.text.startswith("https3://") and "tls" not in block.plugins and version >= (1, 13, 2):
-                yield Finding(REFUSED, key.file or file, key.line, f"{key.text} without plugin tls", expected="both")
+                seen = f"{key.text} has no certificate"
+                yield Finding(REFUSED, key.file or file, key.line, seen, "", "plugin tls in its server block")
             zone = _zone(key.text, version)
             if isinstance(zone, str):
                 continue

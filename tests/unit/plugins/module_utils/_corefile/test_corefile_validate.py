@@ -49,7 +49,7 @@ def test_what_people_run_is_taken(text: str) -> None:
             ".:53 {\n}\n. {\n}\n",
             "Corefile:3: cannot serve . - it is already defined at Corefile:1; expected one server block for a zone,",
         ),
-        ("https3://. {\n}\n", "Corefile:1: https3://. without plugin tls; expected both."),
+        ("https3://. {\n}\n", "Corefile:1: https3://. has no certificate; expected plugin tls in its server block."),
         ("(s) {\n  import s\n}\n", "Corefile:3: Error during parsing: maximum snippet import depth (10000) exceeded."),
         (
             ". {\n  import a b\n}\n",
