@@ -168,7 +168,7 @@ def dnstap(cursor: Cursor, scope: Scope) -> Words:
         sizes = found[3:5]
     else:
         sizes = found[2:4]
-    for word, most in zip(sizes, (1024, 4096) if scope.since("1.12.1") else ()):
+    for word, most in zip(sizes, (1024, 4096) if scope.since("1.13.0") else ()):
         require(cursor, v.number(1, most), word)
     return found
 

@@ -63,7 +63,7 @@ def failover(cursor: Cursor, scope: Scope) -> Words:
 
 def max_fails(cursor: Cursor, scope: Scope) -> Words:
     """How often a server may fail; once with a sign, now without."""
-    return one(v.digits(32) if scope.since("1.8.0") else v.number(0))(cursor, scope)
+    return one(v.digits(32) if scope.since("1.9.3") else v.number(0))(cursor, scope)
 
 
 FORWARD_OPTIONS = {
@@ -96,7 +96,7 @@ def from_and_to(cursor: Cursor, scope: Scope) -> Words:
     if not cursor.next_argument():
         raise cursor.refuse("no argument", "a zone and servers")
     zone = cursor.word
-    if scope.since("1.8.5") and not depends_on_environment(zone) and isinstance(v.zone_of_key(zone), str):
+    if scope.since("1.8.4") and not depends_on_environment(zone) and isinstance(v.zone_of_key(zone), str):
         raise cursor.refuse(f"zone {zone!r}", "a domain name")
     to = cursor.arguments()
     if not to:

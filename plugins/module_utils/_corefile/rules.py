@@ -53,7 +53,7 @@ RULES: dict[str, Rule] = {
         {
             "allow": Option(words(0, None, v.NETWORK)),
             "default": Option(words(1, 1, v.one_of("use", "ignore", "reject", "skip", any_case=True))),
-            "udp_session_tracking": Option(words(1, 2, v.DURATION, _POSITIVE), since="1.14.4"),
+            "udp_session_tracking": Option(words(1, 2, v.DURATION, _POSITIVE)),
         },
     ),
     "tls": Rule(before("1.14.7", words(2, 3), r.tls_files), r.TLS_OPTIONS, check=r.tls),
@@ -318,7 +318,7 @@ RULES: dict[str, Rule] = {
         {
             "directory": Option(r.directory),
             "reload": Option(
-                before("1.9.0", first_words(v.DURATION), first_words(v.span(0, None, "a duration of at least 0")))
+                before("1.8.7", first_words(v.DURATION), first_words(v.span(0, None, "a duration of at least 0")))
             ),
             "upstream": _UPSTREAM,
             "transfer": Option(r.old_transfer, gone="1.8.0"),

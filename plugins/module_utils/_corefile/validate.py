@@ -101,7 +101,10 @@ def _zone(key: str, version: Version) -> v.Zone | str:
     # A scheme that is not known yet is a part of the name.
     known = version >= version_of(_SCHEME_SINCE.get(transport, "1.0.0"))
     return v.zone_of_key(
-        key if known else f"dns://{key}", folds_case=version >= (1, 12, 0), strict_names=version >= (1, 8, 4)
+        key if known else f"dns://{key}",
+        folds_case=version >= (1, 14, 7),
+        strict_names=version >= (1, 11, 3),
+        strict_networks=version >= (1, 8, 5),
     )
 
 

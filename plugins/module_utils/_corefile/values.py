@@ -153,11 +153,14 @@ class Zone:
     port: str
 
 
-def zone_of_key(key: str, *, folds_case: bool = True, strict_names: bool = True) -> Zone | str:
+def zone_of_key(
+    key: str, *, folds_case: bool = True, strict_names: bool = True, strict_networks: bool = True
+) -> Zone | str:
     """What a key says, or why CoreDNS refuses it: ``plugin.SplitHostPort`` of CoreDNS.
 
-    :param folds_case: whether the zone is taken in small letters; before 1.12.0 it is compared as it is written.
-    :param strict_names: whether names that begin with a dot, and some networks, are refused; once they were not.
+    :param folds_case: whether the zone is taken in small letters; before 1.14.7 it is compared as it is written.
+    :param strict_names: whether names that begin with a dot are refused; once they were not.
+    :param strict_networks: likewise, for some ways to write a network of IPv6.
     """
     transport, rest = split_scheme(key)
     if rest.endswith(":") or not rest:
@@ -174,7 +177,7 @@ def zone_of_key(key: str, *, folds_case: bool = True, strict_names: bool = True)
     if not is_network(name):
         qualified = name if name.endswith(".") else name + "."
         return Zone(transport, (qualified.lower() if folds_case else qualified,), port)
-    if not strict_names:
+    if not strict_networks:
         return Zone(transport, reverse_zones(name), port)
     if name.startswith(":") or (name.startswith("0") and ":" in name):
         return f"the network {name!r} is written in a form that CoreDNS refuses"
