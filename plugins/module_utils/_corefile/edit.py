@@ -337,8 +337,13 @@ def _add_line(text: str, found: Directive, words: Words, before: Option | None =
 
 
 def _put_body(corefile: Corefile, zone: str, wanted: Wanted, body: tuple[Words, ...]) -> Corefile:
-    """The lines of a plugin's block made to mean ``body``: what is equal stays as it is written."""
-    while True:
+    """The lines of a plugin's block made to mean ``body``: what is equal stays as it is written.
+
+    :raises CorefileError: a word of it cannot be written.
+    """
+    first = find(require_block(corefile, zone), wanted.name, wanted.arguments)
+    # Each line goes, comes or is written anew once.
+    for _change in range(len(body) + len(first.options if first else ()) + 1):
         found = find(require_block(corefile, zone), wanted.name, wanted.arguments)
         if found is None:
             return corefile
@@ -348,16 +353,18 @@ def _put_body(corefile: Corefile, zone: str, wanted: Wanted, body: tuple[Words, 
         if not changes:
             return corefile
         # One change, then again: offsets are true for one only.
-        kind, first, last, low, _high = changes[-1]
+        kind, at, last, low, _high = changes[-1]
         if kind == "delete":
             option = found.options[last - 1]
             corefile = parse(without_lines(corefile.text, option.tokens[0].start, option.tokens[-1].end))
-        elif kind == "replace" and present[first][0] == body[low][0]:
-            corefile = parse(_set_words(corefile.text, found.options[first], body[low][1:]))
+        elif kind == "replace" and present[at][0] == body[low][0]:
+            corefile = parse(_set_words(corefile.text, found.options[at], body[low][1:]))
         elif kind == "replace":
-            option = found.options[first]
+            option = found.options[at]
             text = corefile.text
             corefile = parse(text[: option.tokens[0].start] + _line(body[low]) + text[option.tokens[-1].end :])
         else:
-            before = found.options[first] if first < len(found.options) else None
+            before = found.options[at] if at < len(found.options) else None
             corefile = parse(_add_line(corefile.text, found, body[low], before))
+    lines = "; ".join(_line(words) for words in body)
+    raise CorefileError(f"plugin {wanted.name}", f"these lines cannot be written: {lines}", "other words")

@@ -80,11 +80,12 @@ def migrate(text: str, old: str, new: str, external_plugins: Collection[str] = (
     """The way of a Corefile from one version of CoreDNS to another, up or down.
 
     :param external_plugins: plugins that the new version has beyond its own.
-    :raises GrammarError: the text cannot be read.
+    :raises CorefileError: the text cannot be read, or lacks a brace that CoreDNS does not miss.
     :raises VersionError: a version is none.
     """
     source, target = version_of(old), version_of(new)
     corefile, steps = parse(text), []
+    corefile.require_ends()
     changes = sorted((one for one in CHANGES if one.lies_between(source, target)), key=lambda one: one.version)
     for change in changes if target > source else reversed(changes):
         corefile, done = _apply(corefile, change, up=target > source)

@@ -132,6 +132,11 @@ class ServerBlock:
     def is_server(self) -> bool:
         return bool(self.keys) and not self.is_snippet and not self.is_import
 
+    @property
+    def shares_its_end(self) -> bool:
+        """Whether its closing brace is its last plugin's: one is missing, and CoreDNS does not notice."""
+        return bool(self.closing and self.directives and self.closing.end == self.directives[-1].end)
+
     def find(self, name: str, argument: str | None = None) -> Directive | None:
         """The first plugin of that name, with that first argument if one is given."""
         for directive in self.directives:
@@ -157,6 +162,20 @@ class Corefile:
     @property
     def servers(self) -> tuple[ServerBlock, ...]:
         return tuple(block for block in self.blocks if block.is_server)
+
+    def require_ends(self, file: str = "Corefile") -> None:
+        """Refuse a text that could not be edited.
+
+        :raises CorefileError: a server block lacks its closing brace, which CoreDNS does not notice.
+        """
+        for block in self.servers:
+            if block.shares_its_end:
+                raise CorefileError(
+                    f"{file}:{block.keys[0].line}",
+                    f"the server block of {block.names[0]} lacks its closing brace",
+                    "a brace at its end",
+                    "Add it",
+                )
 
     def server(self, zone: str) -> ServerBlock | None:
         """The block that serves a zone; on the plain DNS port unless the zone says another."""

@@ -53,9 +53,11 @@ def fulfil(corefile: Corefile, params: Mapping[str, Any]) -> Corefile:
     """The Corefile as wished; equal to the given one when it is so already.
 
     :param params: the parameters of module ``corefile``; what is ``None`` or empty stays as it is.
-    :raises CorefileError: there is no server block for the zone, or a wish that no text can hold.
+    :raises CorefileError: there is no server block for the zone, a wish that no text can hold, or a text that lacks a
+        brace which CoreDNS does not miss.
     """
     zone = params.get("zone") or "."
+    corefile.require_ends()
     for wish in _wished_plugins(corefile, zone, params):
         corefile = _fulfil_plugin(corefile, zone, wish)
     for one in _wished_zones(corefile, params):
@@ -155,13 +157,22 @@ def _plugin_wish(plugin: Mapping[str, Any]) -> PluginWish:
     """A plugin in the general form of the module's option."""
     name = plugin["name"]
     arguments, lines = plugin.get("arguments"), plugin.get("lines")
-    if len(words_of(name)) != 1 or words_of(name)[0] in ("{", "}"):
+    if len(words_of(name)) != 1:
         raise CorefileError(f"plugin {name!r}", "it is no name", "one word")
     options = tuple((option, _option_words(name, words)) for option, words in (plugin.get("options") or {}).items())
     if lines is not None and options:
         raise CorefileError(f"plugin {name!r}", "lines and options together", "one of the two")
     body = None if lines is None else tuple(words_of(line) for line in lines if words_of(line))
     wanted = Wanted(name, None if arguments is None else tuple(arguments), options, body)
+    for words in (
+        (name,),
+        wanted.arguments or (),
+        *(body or ()),
+        *((option, *(more or ())) for option, more in options),
+    ):
+        # In quotes too, a brace alone opens or closes a block.
+        if "{" in words or "}" in words:
+            raise CorefileError(f"plugin {name!r}", "a brace among its words", "words; lines make its block")
     return PluginWish(wanted, plugin.get("state", "present") == "present")
 
 

@@ -15,6 +15,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit i
     remove,
     remove_block,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import migrate
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import require_valid, validate
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
@@ -164,6 +165,22 @@ def test_entries_of_hosts_are_found_by_their_address_and_stand_before_what_falls
     assert fulfil(parse(text), {"hosts": without}).text == text.replace("    192.0.2.1 a\n", "")
 
 
+def test_a_block_given_as_a_whole_keeps_lines_that_are_equal() -> None:
+    entries = [f"192.0.2.{number} name{number}" for number in range(20)]
+    text = ". {\n  hosts {\n" + "".join(f"    {entry} # {entry[-2:]}\n" for entry in entries) + "  }\n}\n"
+    less = {"plugins": [{"name": "hosts", "lines": entries[5:15]}]}
+    once = fulfil(parse(text), less).text
+    assert all(f"    {entry} # {entry[-2:]}\n" in once for entry in entries[5:15])
+    assert fulfil(parse(once), less).text == once
+    block = parse(once).servers[0].find("hosts")
+    assert block
+    assert [" ".join(option.words) for option in block.options] == entries[5:15]
+    back = fulfil(parse(once), {"plugins": [{"name": "hosts", "lines": list(reversed(entries))}]})
+    found = back.servers[0].find("hosts")
+    assert found
+    assert [" ".join(option.words) for option in found.options] == list(reversed(entries))
+
+
 def test_a_plugin_moves_with_the_comment_above_it() -> None:
     text = ". {\n  errors\n  # one\n  # two\n  cache 30 # three\n  whoami\n}\n"
     expected = ". {\n  # one\n  # two\n  cache 30 # three\n  errors\n  whoami\n}\n"
@@ -185,6 +202,17 @@ def test_what_cannot_move_is_said(text: str, message: str) -> None:
     with pytest.raises(CorefileError) as refused:
         move(parse(text), ".", "cache", "errors")
     assert message in str(refused.value)
+
+
+def test_a_brace_that_coredns_does_not_miss_is_asked_for() -> None:
+    text = ". {\n  hosts {\n  }\n"
+    assert validate(text) == []
+    for edit in (lambda: fulfil(parse(text), {"cache_ttl": 5}), lambda: migrate(text, "1.14.2", "1.14.7")):
+        with pytest.raises(CorefileError) as refused:
+            edit()
+        assert str(refused.value) == (
+            "Corefile:1: the server block of . lacks its closing brace; expected a brace at its end. Add it."
+        )
 
 
 @pytest.mark.parametrize(
@@ -245,6 +273,8 @@ def test_removal_takes_the_line_along() -> None:
         ({"plugins": [{"name": "a b"}]}, "plugin 'a b': it is no name; expected one word"),
         ({"plugins": [{"name": "cache", "lines": [], "options": {"keepttl": ""}}]}, "lines and options together"),
         ({"plugins": [{"name": "cache", "options": {"keepttl": True}}]}, "expected a text, a list of words, or null"),
+        ({"plugins": [{"name": "cache", "lines": ["servfail {", "}"]}]}, "plugin 'cache': a brace among its words"),
+        ({"plugins": [{"name": "cache", "arguments": ["{"]}]}, "a brace among its words"),
         ({"plugins": [{"name": "nothing"}]}, "Unknown directive 'nothing'"),
         ({"zones": [{"zone": "a,b", "plugins": []}]}, "zone 'a,b': it is no domain name"),
         ({"stub_domains": [{"domain": "a b", "servers": ["192.0.2.1"]}]}, "it is no domain name"),
