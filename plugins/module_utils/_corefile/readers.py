@@ -47,15 +47,10 @@ PERCENTAGE = Kind(
 )
 HEADER_FLAG = v.one_of("aa", "ra", "rd", any_case=True)
 TRANSFER_TARGET = Kind("* or an IP address, with or without a port", lambda word: word == "*" or _may_transfer(word))
-LEASE = Kind("a duration from 0 on, or seconds", lambda word: _is_lease(word))
 ABOVE_ZERO = v.span(1e-9, None, "a duration above 0, or seconds", v.seconds_or_number)
 TEMPLATE = Kind("a template of Go", lambda word: word.count("{{") == word.count("}}"))
 _LABEL = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)"
 _PREFIXED = rf"(?:[a-z0-9.-]+/)?{_LABEL}"
-SELECTOR = Kind(
-    "a label selector such as app=web",
-    lambda text: _is_selector(text),
-)
 
 
 def _may_transfer(word: str) -> bool:
@@ -65,6 +60,9 @@ def _may_transfer(word: str) -> bool:
 def _is_lease(word: str) -> bool:
     found = v.seconds_or_number(word.strip()) if word.strip() else 0.0
     return found is not None and 0 <= found <= 2**32 - 1
+
+
+LEASE = Kind("a duration from 0 on, or seconds", _is_lease)
 
 
 # ---- server ----------------------------------------------------------------------------------------------------------
@@ -455,18 +453,21 @@ def event(cursor: Cursor, _scope: Scope) -> Words:
 # ---- kubernetes ------------------------------------------------------------------------------------------------------
 
 
+def _is_selector(text: str) -> bool:
+    values = rf"\(\s*(?:{_LABEL})?(?:\s*,\s*(?:{_LABEL})?)*\s*\)"
+    term = rf"\s*(?:!\s*{_PREFIXED}|{_PREFIXED}(?:\s*==?\s*(?:{_LABEL})?|\s+(?:in|notin)\s+{values})?)\s*"
+    return re.fullmatch(rf"{term}(?:,{term})*", text) is not None
+
+
+SELECTOR = Kind("a label selector such as app=web", _is_selector)
+
+
 def selector(cursor: Cursor, _scope: Scope) -> Words:
     """A label selector, blanks allowed."""
     found = cursor.arguments()
     require_count(cursor, found, 1, None)
     require(cursor, SELECTOR, " ".join(found))
     return found
-
-
-def _is_selector(text: str) -> bool:
-    values = rf"\(\s*(?:{_LABEL})?(?:\s*,\s*(?:{_LABEL})?)*\s*\)"
-    term = rf"\s*(?:!\s*{_PREFIXED}|{_PREFIXED}(?:\s*==?\s*(?:{_LABEL})?|\s+(?:in|notin)\s+{values})?)\s*"
-    return re.fullmatch(rf"{term}(?:,{term})*", text) is not None
 
 
 def ignore(cursor: Cursor, _scope: Scope) -> Words:

@@ -169,7 +169,6 @@ _CLASS = Kind("a class such as IN", lambda word: word.upper() in v.CLASSES)
 _TYPE = Kind("a type of record such as AAAA", lambda word: word.upper() in v.TYPES)
 _EXPECTED = ("exact", "prefix", "suffix", "substring", "regex")
 _MATCH = v.one_of(*_EXPECTED, any_case=True)
-_TTL = Kind("seconds, or a range of seconds such as 30-300", lambda word: _is_ttl(word))
 _SINGLE_TTL = v.digits(32)
 _CODE = Kind(
     "a response code, as a name or a number up to 23",
@@ -179,6 +178,18 @@ _BITS_16 = Kind("a number of 16 bits, decimal, octal or hexadecimal", lambda wor
 _VARIABLES = frozenset(
     "{qname} {qtype} {client_ip} {client_port} {protocol} {server_ip} {server_port}".split(),
 )
+
+
+def _is_ttl(word: str) -> bool:
+    low, dash, high = word.partition("-")
+    if not dash:
+        return _SINGLE_TTL.accepts(word)
+    if word == "-" or not all(not part or _SINGLE_TTL.accepts(part) for part in (low, high)):
+        return False
+    return int(low or 0) <= int(high or 2**31 - 1)
+
+
+_TTL = Kind("seconds, or a range of seconds such as 30-300", _is_ttl)
 
 
 def rewrite(cursor: Cursor, scope: Scope) -> Words:
@@ -344,12 +355,3 @@ def _of_any_base(word: str, most: int) -> bool:
         return int("0o" + word[1:] if octal else word, 0) <= most
     except ValueError:
         return False
-
-
-def _is_ttl(word: str) -> bool:
-    low, dash, high = word.partition("-")
-    if not dash:
-        return _SINGLE_TTL.accepts(word)
-    if word == "-" or not all(not part or _SINGLE_TTL.accepts(part) for part in (low, high)):
-        return False
-    return int(low or 0) <= int(high or 2**31 - 1)

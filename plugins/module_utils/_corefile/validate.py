@@ -148,7 +148,7 @@ def _of_zones(loaded: Loaded, file: str, version: Version) -> Iterator[Finding]:
                     # A view may share a zone, but not half of its addresses.
                     may_share = is_filtered and address in served and version >= _VIEWS_SHARE_SINCE
                     if _overlaps(address, served) and not may_share:
-                        yield _twice(key, file, name, next(iter(served.values())))
+                        yield _twice(key, file, name, served)
                     elif not is_filtered:
                         served[address] = key
 
@@ -157,7 +157,8 @@ def _overlaps(address: str, served: Mapping[str, Token]) -> bool:
     return address in served or (bool(served) and (address == "" or "" in served))
 
 
-def _twice(key: Token, file: str, zone: str, other: Token) -> Finding:
+def _twice(key: Token, file: str, zone: str, served: Mapping[str, Token]) -> Finding:
+    other = next(iter(served.values()))
     place = f"{other.file or file}:{other.line}"
     return Finding(
         REFUSED,

@@ -208,6 +208,11 @@ def normal_zones(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(zones)
 
 
+def _is_address_with_port(word: str) -> bool:
+    parts = split_host_port(word)
+    return is_address(without_zone(word if parts is None else parts[0]))
+
+
 # ---- kinds ---------------------------------------------------------------------------------------------------------
 
 ANY = Kind("a word", lambda _word: True)
@@ -222,12 +227,7 @@ NETWORK_6 = Kind(
     "an IPv6 network of 32 to 96 bits, in whole octets",
     lambda word: is_network(word) and ":" in word and int(word.partition("/")[2]) in range(32, 97, 8),
 )
-ADDRESS_WITH_PORT = Kind("an IP address, with or without a port", lambda word: _is_address_with_port(word))
-
-
-def _is_address_with_port(word: str) -> bool:
-    parts = split_host_port(word)
-    return is_address(without_zone(word if parts is None else parts[0]))
+ADDRESS_WITH_PORT = Kind("an IP address, with or without a port", _is_address_with_port)
 
 
 def number(low: int | None = None, high: int | None = None) -> Kind:
