@@ -57,6 +57,21 @@ def _may_transfer(word: str) -> bool:
     return v.ADDRESS_WITH_PORT.accepts(word)
 
 
+def _is_url(word: str) -> bool:
+    """Whether Go's ``url.Parse`` can tell where the path begins."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", word) is not None or ":" not in word.partition("/")[0]
+
+
+URL = Kind("a URL such as http://192.0.2.1:4646", _is_url)
+
+
+def _is_old_tap(word: str) -> bool:
+    return not word.startswith("tcp://") or _may_transfer(word[6:]) or "/" in word[6:]
+
+
+OLD_TAP = Kind("a socket, or tcp:// and an address", _is_old_tap)
+
+
 def _is_lease(word: str) -> bool:
     found = v.seconds_or_number(word.strip()) if word.strip() else 0.0
     return found is not None and 0 <= found <= 2**32 - 1

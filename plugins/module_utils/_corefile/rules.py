@@ -141,7 +141,7 @@ RULES: dict[str, Rule] = {
         {"class": Option(words(1, None, v.one_of("all", "denial", "error", "success")))},
     ),
     "dnstap": Rule(
-        before("1.9.4", one(), r.dnstap),
+        before("1.9.4", one(r.OLD_TAP), r.dnstap),
         {
             "skipverify": Option(flag, since="1.11.0"),
             "tls": Option(words(2, None), since="1.14.4"),
@@ -385,7 +385,7 @@ RULES: dict[str, Rule] = {
     "nomad": Rule(
         REST,
         {
-            "address": Option(words(1, None)),
+            "address": Option(words(1, None, r.URL)),
             "filter": Option(words(1, 1), since="1.13.2"),
             "token": _ONE_WORD,
             "ttl": Option(words(1, 1, v.number(0, 3600))),
