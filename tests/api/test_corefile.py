@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +68,10 @@ def test_state_matrix(corefile: Module, client: KubeClient) -> None:
     assert corefile.succeeds(state="absent")["changed"] is False
 
 
+def fulfilled(wanted: dict[str, Any], text: str) -> str:
+    return fulfil(parse(text), wanted).text
+
+
 def test_two_editors_at_once_lose_nothing_in_fifty_rounds(api: str, corefile: Module, client: KubeClient) -> None:
     # Both in this process and in step, or starting Python would keep them apart.
     start = threading.Barrier(2)
@@ -76,11 +81,7 @@ def test_two_editors_at_once_lose_nothing_in_fifty_rounds(api: str, corefile: Mo
         for number in numbers:
             wanted = {"zones": [{"zone": f"{zone}{number}.example.com", "plugins": [{"name": "whoami"}]}]}
             start.wait(timeout=100)
-
-            def change(text: str, wanted: dict[str, Any] = wanted) -> str:
-                return fulfil(parse(text), wanted).text
-
-            edit_config_map(own, REF, change, check=False)
+            edit_config_map(own, REF, partial(fulfilled, wanted), check=False)
 
     threads = [threading.Thread(target=edit, args=(name, range(50))) for name in ("one", "two")]
     for thread in threads:

@@ -91,7 +91,9 @@ def test_as_a_cluster_network_policy_it_differs_only_in_what_comes_from_outside(
 def test_system_namespaces_are_not_meant() -> None:
     evaluated = [cluster_policy(one) for one in made("ClusterNetworkPolicy", ["default-deny-all"])]
     (main,) = evaluated
-    chosen = [one for one in inventory(cluster()).namespaces.items() if main.subject.namespaces.matches(one[1])]  # type: ignore[union-attr] # a cluster-wide subject has a selector
+    selector = main.subject.namespaces
+    assert selector
+    chosen = [one for one in inventory(cluster()).namespaces.items() if selector.matches(one[1])]
     assert [name for name, _labels in chosen] == ["data", "shop"]
 
 
