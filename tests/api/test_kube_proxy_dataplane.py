@@ -129,6 +129,10 @@ def node_name(client: KubeClient) -> Iterator[str]:
     client.raw("PATCH", f"{path}/status", body=status, content_type="application/merge-patch+json")
     yield NODE
     client.delete(ObjectRef("v1", "Node", NODE), propagation="Background")
+    # Their ports are free again for the tests after these, which the namespace's end alone would not say when.
+    for obj in OBJECTS:
+        if obj["kind"] == "Service":
+            client.delete(ObjectRef("v1", "Service", obj["metadata"]["name"], SPACE), propagation="Background")
     client.delete(ObjectRef("v1", "Namespace", SPACE), propagation="Background")
 
 
