@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 180.0
 SOURCE, OTHER = Node(2), Node(1)
-# Not the Service of the very pod that is connected to directly: IPVS changes no source port, so that one of the pod's own
+# Not the Service of the very pod that is connected to directly: IPVS changes no source port, so one of the pod's own
 # that both ways use within two minutes clashes in conntrack and the second connection is lost, whatever the rules are.
 API, DNS = "10.96.0.1:443", "10.96.0.10:53"
 # The patience is for a machine that stands still while others use its processors; what is dropped for good still fails.
