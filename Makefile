@@ -95,7 +95,7 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	pytest -q -n 2 tests/nodes
-	tests/gates/scenarios
+	tests/gates/scenarios default firewall_nftables firewall_iptables
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass
