@@ -243,9 +243,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import DATAPLANES, ENCAPSULATIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_task import calico
-from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
 
 
 def main() -> None:
@@ -295,11 +294,7 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def job() -> dict[str, Any]:
-        asked_for = module._diff  # noqa: SLF001 - Ansible has no public name for --diff
-        return calico(module.params, dump, check=module.check_mode, diff=asked_for)
-
-    run(module, job)
+    run_shown(module, calico)
 
 
 if __name__ == "__main__":

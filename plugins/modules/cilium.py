@@ -166,14 +166,11 @@ api_requests:
   sample: 40
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import TUNNELS
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_task import cilium
-from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
 
 
 def main() -> None:
@@ -207,11 +204,7 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def job() -> dict[str, Any]:
-        asked_for = module._diff  # noqa: SLF001 - Ansible has no public name for --diff
-        return cilium(module.params, dump, check=module.check_mode, diff=asked_for)
-
-    run(module, job)
+    run_shown(module, cilium)
 
 
 if __name__ == "__main__":

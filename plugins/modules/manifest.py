@@ -145,12 +145,9 @@ api_requests:
   sample: 4
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.task import manifest
 
 
@@ -182,11 +179,7 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def job() -> dict[str, Any]:
-        asked_for = module._diff  # noqa: SLF001 - Ansible has no public name for --diff
-        return manifest(module.params, dump, check=module.check_mode, diff=asked_for)
-
-    run(module, job)
+    run_shown(module, manifest)
 
 
 if __name__ == "__main__":
