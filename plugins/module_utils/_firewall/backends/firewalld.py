@@ -10,6 +10,7 @@ that is a chain in an nftables table of our own, which no reload of firewalld to
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from dataclasses import dataclass, replace
@@ -418,8 +419,6 @@ def _fill(client: Any, name: str, old: set[str], new: Sequence[str]) -> None:
 
 
 def _overlap(one: str, other: str) -> bool:
-    import ipaddress
-
     first, second = ipaddress.ip_network(one), ipaddress.ip_network(other)
     return first.version == second.version and first.overlaps(second)
 
