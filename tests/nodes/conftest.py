@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,29 +28,26 @@ PREPARE = {
 }
 
 
-def new_bed(name: str) -> Bed:
-    """A test bed of this process, not made yet."""
+@contextmanager
+def booted(name: str, count: int) -> Iterator[Bed]:
+    """Within: a test bed of this process whose nodes answer."""
     store = Store(cache_root())
     missing = store.missing([artefacts.disk, artefacts.kernel])
     assert not missing, f"{missing[0].name} is not built; `make testbed` builds it"
-    return Bed(store, f"{name}-{os.getpid()}")
-
-
-@pytest.fixture(params=sorted(PREPARE))
-def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    bed = Bed(store, f"{name}-{os.getpid()}")
+    try:
+        bed.create(count)
+        bed.boot_all()
+        yield bed
+    finally:
+        bed.down()
 
 
 @pytest.fixture
 def bare() -> Iterator[Bed]:
     """One node without a cluster."""
-    bed = new_bed("firewall")
-    try:
-        bed.create(1)
-        bed.boot_all()
+    with booted("firewall", 1) as bed:
         yield bed
-    finally:
-        bed.down()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.nodes.conftest import NODE, new_bed
+from tests.nodes.conftest import NODE, booted
 from tests.testbed.bed import Bed, BedError
 
 if TYPE_CHECKING:
@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:
-    bed = new_bed("faults")
-    try:
-        bed.create(1)
-        bed.boot_all()
+    with booted("faults", 1) as bed:
         yield bed
-    finally:
-        bed.down()
 
 
 def test_a_paused_node_answers_nothing_and_loses_nothing(bed: Bed) -> None:

@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.nodes.conftest import new_bed
+from tests.nodes.conftest import booted
 from tests.nodes.plays import play
 from tests.testbed.inventory import by_group, variables_of, write, write_inventory
 from tests.testbed.settings import Node
@@ -33,13 +33,8 @@ systemctl restart ssh
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:
-    bed = new_bed("ways")
-    try:
-        bed.create(2)
-        bed.boot_all()
+    with booted("ways", 2) as bed:
         yield bed
-    finally:
-        bed.down()
 
 
 def behind_the_bastion(bed: Bed, folder: Path) -> Path:

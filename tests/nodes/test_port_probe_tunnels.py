@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.nodes.conftest import new_bed
+from tests.nodes.conftest import booted
 from tests.support.node_modules import NodeModules, install
 from tests.testbed.settings import Node
 
@@ -26,15 +26,10 @@ MAKE = {
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:
-    bed = new_bed("tunnels")
-    try:
-        bed.create(2)
-        bed.boot_all()
+    with booted("tunnels", 2) as bed:
         for node in bed.nodes:
             install(bed, node)
         yield bed
-    finally:
-        bed.down()
 
 
 @pytest.mark.parametrize("kind", sorted(MAKE))

@@ -53,9 +53,8 @@ print(json.dumps([counts, slowest]))
 IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"
 
 
-def targets(client: KubeClient) -> dict[str, str]:
+def targets(client: KubeClient, pods: list[checks.Pod]) -> dict[str, str]:
     """What a pod of the source node connects to, by the kind of the connection."""
-    pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
     service = client.get(session.SERVICE)
     assert service
     [port] = service["spec"]["ports"]
@@ -111,8 +110,8 @@ def flow(bed: Bed, namespace: str, kind: str, target: str, folder: Path) -> tupl
 
 def prove(bed: Bed, client: KubeClient, folder: Path) -> int:
     """Open connections until it is enough; 0 when none failed."""
-    wanted = targets(client)
     pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
+    wanted = targets(client, pods)
     namespace = namespace_of(bed, address_on(pods, SOURCE))
     deadline = time.monotonic() + PATIENCE
     while not all(watch(bed, namespace, target, 1).whole for target in wanted.values()):

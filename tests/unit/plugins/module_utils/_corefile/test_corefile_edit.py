@@ -21,33 +21,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.valida
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support import corefiles
 
-KUBEADM = """\
-.:53 {
-    errors
-    health {
-       lameduck 5s
-    }
-    ready
-    kubernetes cluster.local in-addr.arpa ip6.arpa {
-       pods insecure
-       fallthrough in-addr.arpa ip6.arpa
-       ttl 30
-    }
-    prometheus :9153
-    # what the site's people wrote
-    forward . /etc/resolv.conf {
-       max_concurrent 1000
-    }
-    cache 30 {
-       disable success cluster.local
-       disable denial cluster.local
-    }
-    loop
-    reload
-    loadbalance
-}
-"""
+KUBEADM = corefiles.KUBEADM.replace("    forward ", "    # what the site's people wrote\n    forward ")
 
 
 def changed_lines(before: str, after: str) -> list[str]:
