@@ -43,6 +43,12 @@ def booted(name: str, count: int) -> Iterator[Bed]:
         bed.down()
 
 
+@pytest.fixture(params=sorted(PREPARE))
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each of the back-ends in turn; a test may name fewer."""
+    return str(request.param)
+
+
 @pytest.fixture
 def bare() -> Iterator[Bed]:
     """One node without a cluster."""
