@@ -12,6 +12,7 @@ digest = $(shell (cat $(1); $(PYTHON) -VV; echo "$(2)") | sha256sum | cut -c1-12
 VENV := $(CACHE)/venv/dev-$(call digest,tests/requirements/dev.txt)
 IMPORTER := $(CACHE)/venv/importer-$(call digest,tests/requirements/importer.txt)
 PEERS := $(CACHE)/venv/peers-$(call digest,tests/requirements/peers.txt)
+COLLECTIONS := $(CACHE)/venv/collections-$(call digest,tests/requirements/collections.txt)
 # Ansible and Python both find a collection only below ansible_collections/NAMESPACE/NAME.
 TREE := $(CACHE)/tree/$(call digest,/dev/null,$(CURDIR))
 COLLECTION := $(TREE)/ansible_collections/netops/kubernetes
@@ -35,6 +36,9 @@ $(IMPORTER)/ready:
 $(PEERS)/ready:
 	@tests/gates/environment $(PYTHON) $(PEERS) tests/requirements/peers.txt
 
+$(COLLECTIONS)/ready:
+	@tests/gates/environment $(PYTHON) $(COLLECTIONS) tests/requirements/collections.txt
+
 $(COLLECTION):
 	@mkdir -p $(@D) && ln -sfn $(CURDIR) $@
 
@@ -57,7 +61,7 @@ check: tools ## Lint, types, unit tests: under two minutes
 .PHONY: lock
 lock: ## Pin the developers' tools anew
 	$(PYTHON) -m venv $(CACHE)/venv/uv && $(CACHE)/venv/uv/bin/pip install --quiet uv
-	for name in dev importer peers; do \
+	for name in dev importer peers collections; do \
 	  $(CACHE)/venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	    -o tests/requirements/$$name.txt tests/requirements/$$name.in; \

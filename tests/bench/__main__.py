@@ -9,10 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.objects import Bench, definitions, single_objects, small_objects
+from tests.bench.objects import Bench, definitions, same_tasks, single_objects, small_objects, start_up
 from tests.testbed.api_ring import ApiRing
 
-NAMESPACES = ("ours", "theirs", "single-ours", "single-theirs")
+NAMESPACES = ("ours", "theirs", "single-ours", "single-theirs", "task-ours", "task-theirs")
 
 
 def main() -> int:
@@ -29,6 +29,8 @@ def main() -> int:
         bench.manifest(definitions=spaces)
         small_objects(bench)
         single_objects(bench)
+        same_tasks(bench)
+        start_up(bench)
     return 0
 
 

@@ -1,15 +1,18 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects applied by the module ``manifest`` and by kubectl, in turns on one API server; prints ratios.
+"""Objects applied by the module ``manifest`` and by its peers, in turns on one API server; prints ratios.
 
-The peers are one ``kubectl apply --server-side`` process for all objects, and one ``kubectl apply`` process an object,
-which is how kubespray applies its manifests. The time is that of whole processes, from the interpreter's start.
+The peers are one ``kubectl apply --server-side`` process for all objects, one ``kubectl apply`` process an object,
+which is how kubespray applies its manifests, and one task of ``kubernetes.core.k8s`` for all objects. The time is that
+of whole processes, from the interpreter's start. The environment variable NETOPS_COLLECTIONS names a virtual
+environment with the packages ``ansible`` and ``kubernetes``: it has kubernetes.core.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -19,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support.modules import Module
+from tests.support.modules import START, Module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +31,7 @@ MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[2] / ".
 SMALL = 500
 SINGLE = 100
 ROUNDS = 3
+START_UPS = 9
 SERVER_SIDE = ("--server-side", "--field-manager=bench")
 
 
@@ -62,10 +66,30 @@ class Bench:
         command = [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", "apply", *flags, "-f", str(file)]
         return measured(command, "", self.folder / "output")
 
+    def kubernetes_core(self, objects: Sequence[dict[str, Any]]) -> Run:
+        return measured(kubernetes_core(), k8s_arguments(self.kubeconfig, objects), self.folder / "output")
+
     def written(self, name: str, objects: Sequence[dict[str, Any]]) -> Path:
         file = self.folder / f"{name}.json"
         file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
         return file
+
+
+def kubernetes_core() -> list[str]:
+    """The process that Ansible makes of the task, with its collection and without ours."""
+    python = f"{os.environ['NETOPS_COLLECTIONS']}/bin/python3"
+    return ["env", "-u", "PYTHONPATH", python, "-c", START, "ansible_collections.kubernetes.core.plugins.modules.k8s"]
+
+
+def k8s_arguments(kubeconfig: Path, objects: Sequence[dict[str, Any]]) -> str:
+    options = {
+        "kubeconfig": str(kubeconfig),
+        "resource_definition": list(objects),
+        "apply": True,
+        "server_side_apply": {"field_manager": "bench"},
+        "_ansible_remote_tmp": "/tmp",
+    }
+    return json.dumps({"ANSIBLE_MODULE_ARGS": options})
 
 
 def measured(command: Sequence[str], stdin: str, output: Path) -> Run:
@@ -128,6 +152,58 @@ def single_objects(bench: Bench) -> None:
             partial(bench.manifest, definitions=config_maps("single-ours", value, SINGLE)),
             partial(one_by_one, bench, config_maps("single-theirs", value, SINGLE)),
         )
+
+
+def same_tasks(bench: Bench) -> None:
+    """500 ConfigMaps, one task against one task."""
+    for value, what in (("1", "first run"), ("1", "rerun"), ("2", "change")):
+        compare(
+            f"{SMALL} ConfigMaps, kubernetes.core.k8s with a list, {what}",
+            partial(bench.manifest, definitions=config_maps("task-ours", value, SMALL)),
+            partial(bench.kubernetes_core, config_maps("task-theirs", value, SMALL)),
+        )
+
+
+def start_up(bench: Bench) -> None:
+    """From the start of the interpreter to the first byte of a request."""
+    one = config_maps("ours", "1", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = kubeconfig_of(server.getsockname()[1], bench.folder)
+        module = Module("manifest", {"kubeconfig": str(where)})
+        compare(
+            "start-up, kubernetes.core.k8s",
+            partial(first_request, server, module.command(), module.arguments(definitions=one)),
+            partial(first_request, server, kubernetes_core(), k8s_arguments(where, one)),
+            START_UPS,
+        )
+
+
+def kubeconfig_of(port: int, folder: Path) -> Path:
+    file = folder / "start-up.json"
+    named = {
+        "clusters": [{"name": "bench", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
+        "users": [{"name": "bench", "user": {}}],
+    }
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "bench", **named}))
+    return file
+
+
+def first_request(server: socket.socket, command: Sequence[str], stdin: str) -> Run:
+    begin = time.monotonic()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+    ) as child:
+        assert child.stdin is not None
+        child.stdin.write(stdin)
+        child.stdin.close()
+        connection, _peer = server.accept()
+        with connection:
+            connection.recv(1)
+            seconds = time.monotonic() - begin
+            peak = int(Path(f"/proc/{child.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
+            child.kill()
+    return Run(seconds, peak / 1024)
 
 
 def served_by_kubectl(bench: Bench, file: Path) -> Run:
