@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What clients of the cluster notice while something happens to it: a new connection every 50 ms to each target."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.testbed.bed import Bed
+    from tests.testbed.settings import Node
+
+STEP = 0.05
+# A first segment that is lost is sent again after a second.
+LOST = 0.9
+# A machine that stands still while others use its processors is no outage; what is dropped for good still fails.
+PATIENCE = 15
+ENOUGH = "/run/outage-enough"
+CLIENT = """
+import asyncio, json, os, sys, time
+enough, seconds, patience, step, targets = sys.argv[1], *map(float, sys.argv[2:5]), json.loads(sys.argv[5])
+made = {name: [] for name in targets}
+async def attempt(name, host, port):
+    begin, verdict = time.time(), 'open'
+    try:
+        _reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), patience)
+        writer.close()
+    except asyncio.TimeoutError:
+        verdict = 'no answer'
+    except OSError as error:
+        verdict = error.strerror or str(error)
+    made[name].append([begin, time.time() - begin, verdict])
+async def client():
+    tasks, begin = set(), time.time()
+    due = begin
+    while not os.path.exists(enough) and due < begin + seconds:
+        for name, target in targets.items():
+            host, _colon, port = target.rpartition(':')
+            task = asyncio.create_task(attempt(name, host, int(port)))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        due = max(due + step, time.time() - 1)
+        await asyncio.sleep(max(0, due - time.time()))
+    await asyncio.gather(*tasks)
+asyncio.run(client())
+print(json.dumps(made))
+"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One connection: when it was begun, how long it took (both in seconds), and how it ended."""
+
+    begin: float
+    seconds: float
+    verdict: str
+
+    @property
+    def failed(self) -> bool:
+        return self.verdict != "open"
+
+    @property
+    def good(self) -> bool:
+        return not self.failed and self.seconds < LOST
+
+
+@dataclass(frozen=True)
+class Flow:
+    """All attempts of one client to one target, in the order of their beginnings."""
+
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def failed(self) -> list[Attempt]:
+        return [attempt for attempt in self.attempts if attempt.failed]
+
+    @property
+    def whole(self) -> bool:
+        return bool(self.attempts) and not self.failed
+
+    @property
+    def troubles(self) -> list[tuple[float, float]]:
+        """When new connections were not good: beginning and end of each such time."""
+        found: list[tuple[float, float]] = []
+        last_good = True
+        for attempt in self.attempts:
+            if not attempt.good:
+                begin = attempt.begin if last_good else found.pop()[0]
+                found.append((begin, attempt.begin + STEP))
+            last_good = attempt.good
+        return found
+
+    def __str__(self) -> str:
+        longest = max((end - begin for begin, end in self.troubles), default=0.0)
+        late = sum(not attempt.good and not attempt.failed for attempt in self.attempts)
+        verdicts = sorted({attempt.verdict for attempt in self.failed})
+        return (
+            f"{len(self.attempts)} connections, {len(self.failed)} failed {verdicts or ''}, {late} took over {LOST} s; "
+            f"not good for {longest:.2f} s at most"
+        )
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who connects to what.
+
+    :param targets: ``ADDRESS:PORT`` by a name.
+    :param namespace: the network namespace on the node; empty for the node's own.
+    """
+
+    node: Node
+    targets: Mapping[str, str]
+    namespace: str = ""
+
+    def connect(self, bed: Bed, seconds: float, patience: float = PATIENCE) -> dict[str, Flow]:
+        """Open connections for so long, or until the node has the file ``ENOUGH``."""
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        numbers = map(str, (seconds, patience, STEP))
+        words = [*inside, "python3", "-c", CLIENT, ENOUGH, *numbers, json.dumps(self.targets)]
+        said: dict[str, Sequence[tuple[float, float, str]]] = json.loads(
+            bed.must(self.node, shlex.join(words), timeout=seconds + 60.0)
+        )
+        return {name: Flow(tuple(Attempt(*one) for one in sorted(attempts))) for name, attempts in said.items()}
+
+
+@contextmanager
+def connecting(bed: Bed, clients: Sequence[Client], patience: float = PATIENCE) -> Iterator[dict[str, Flow]]:
+    """Within: all of them open connections; afterwards, the mapping has what they saw, by the targets' names."""
+    flows: dict[str, Flow] = {}
+    for client in clients:
+        bed.must(client.node, f"rm -f {ENOUGH}")
+    with ThreadPoolExecutor(len(clients)) as pool:
+        running = [pool.submit(client.connect, bed, 900.0, patience) for client in clients]
+        try:
+            yield flows
+        finally:
+            for client in clients:
+                bed.must(client.node, f"touch {ENOUGH}")
+        for one in running:
+            flows.update(one.result())
