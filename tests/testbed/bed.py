@@ -183,7 +183,7 @@ class Bed:
         return [
             *("ssh", "-q", "-i", str(self.disk / "id"), "-p", str(self.state["ports"][f"ssh-{node.name}"])),
             *("-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={self.known_hosts()}"),
-            *("-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR"),
+            *("-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=30", "-o", "LogLevel=ERROR"),
             *(*options, "root@127.0.0.1"),
         ]
 
