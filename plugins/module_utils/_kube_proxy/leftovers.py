@@ -23,6 +23,9 @@ MODE_RULES = {
 }
 IPVS_LINK = "kube-ipvs0"
 NFT_TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"))
+# Of this collection: it serves while one mode gives way to the other.
+BRIDGE_TABLE = "netops-kubernetes-bridge"
+BRIDGE_TABLES = (("ip", BRIDGE_TABLE), ("ip6", BRIDGE_TABLE))
 
 
 def stale_chains(mode: str) -> re.Pattern[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import dataplane, services
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
+    BRIDGE_TABLES,
     IPVS_LINK,
     NFT_TABLES,
     is_kube_set,
@@ -129,22 +130,23 @@ def observe(mode: str) -> Leftovers:
     """What is nobody's while ``mode`` is in use."""
     chains = find_chains(stale_chains(mode), stale_rules(mode))
     if mode == "ipvs":
-        return Leftovers(chains, (), (), False, _nft_tables())
+        return Leftovers(chains, (), (), False, _nft_tables(*NFT_TABLES, *BRIDGE_TABLES))
     sets = (
         [name for name in require(["ipset", "list", "-name"]).split() if is_kube_set(name)] if exists("ipset") else []
     )
     link = Path("/sys/class/net", IPVS_LINK).exists()
     # Without its link the services are another program's: kube-proxy binds each of its addresses there.
     services = virtual_services() if link else ()
-    tables = () if mode == "nftables" else _nft_tables()
+    tables = _nft_tables(*(() if mode == "nftables" else NFT_TABLES), *BRIDGE_TABLES)
     return Leftovers(chains, tuple(sets), services, link, tables)
 
 
-def _nft_tables() -> tuple[tuple[str, str], ...]:
+def _nft_tables(*tables: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Those that are there, of these or of kube-proxy's."""
     if not exists("nft"):
         return ()
     listed = set(require(["nft", "list", "tables"]).splitlines())
-    return tuple((family, name) for family, name in NFT_TABLES if f"table {family} {name}" in listed)
+    return tuple((family, name) for family, name in tables or NFT_TABLES if f"table {family} {name}" in listed)
 
 
 def clean(found: Leftovers) -> None:
