@@ -99,7 +99,7 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	pytest -q -n 2 tests/nodes
-	tests/gates/scenarios default firewall_nftables firewall_iptables
+	tests/gates/scenarios
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass
