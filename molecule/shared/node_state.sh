@@ -10,6 +10,8 @@ echo "== addresses"
 ip -oneline address | awk '{print $2, $3, $4}' | grep -v '^veth' | sort
 echo "== routes"
 { ip route; ip -6 route; } | sed 's/ expires.*//' | grep -v veth | sort
+echo "== routing rules"
+{ ip rule; ip -6 rule; } | sort
 echo "== iptables"
 for family in iptables ip6tables; do
   "$family-save" 2>/dev/null | grep -E '^(\*|:|-)' | sed -E 's/ \[[0-9:]+\]//' | sort | sed "s/^/$family /"
@@ -20,11 +22,12 @@ echo "== ipsets"
 ipset list -name | sort
 echo "== files"
 for path in /etc/cni /etc/modules-load.d /etc/sysctl.d /etc/systemd/system /etc/netops-kubernetes /opt/cni/bin \
-  /var/lib/cni /run/flannel; do
+  /var/lib/cni /run/flannel /run/calico /var/lib/calico /var/log/calico /etc/calico; do
   if [ -e "$path" ]; then
     find "$path" -type f -printf '%p ' -exec sh -c 'sha256sum < "$1"' _ {} \; -o -type l -printf '%p -> %l\n' | sort
   fi
 done
+echo "== mounts"
+awk '$2 ~ /\/(calico|bpf|cilium)/ { print $2, $3 }' /proc/self/mounts | sort
 echo "== sysctls"
-sysctl -e net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce \
-  net.ipv4.conf.all.route_localnet
+sysctl --all --pattern '^net\.ipv[46]\.(conf\.(all|default)\.|ip_forward)|^kernel\.unprivileged_bpf' 2>/dev/null

@@ -10,7 +10,7 @@ module: cni_info
 short_description: Tell which CNIs are configured on a node
 version_added: 0.1.0
 description:
-  - Reads the network configuration lists of the node that the module runs on.
+  - Reads the network configuration lists of the node that the module runs on, and asks the CNIs' programs for versions.
   - Needs to read C(/etc/cni/net.d). Only Python is needed on the node.
 author:
   - netops.kubernetes contributors (@netops-collections)
@@ -34,12 +34,17 @@ configurations:
   returned: success
   type: dict
   sample: {"10-flannel.conflist": "flannel"}
+versions:
+  description: The version of each CNI whose program on this node tells it, which Calico's does.
+  returned: success
+  type: dict
+  sample: {"calico": "v3.28.5"}
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import configurations
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import configurations, versions
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
@@ -60,7 +65,7 @@ def main() -> None:
                 f"{expected} alone: two CNIs on a node break each other",
                 "Remove the other one first, with its own uninstallation",
             )
-        return {"changed": False, "configurations": found}
+        return {"changed": False, "configurations": found, "versions": versions()}
 
     run(module, job)
 

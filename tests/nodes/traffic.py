@@ -8,7 +8,6 @@ failure counts; ``FOLDER/enough`` ends it. The test bed is the one that ``NETOPS
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,15 +15,14 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
 from tests.nodes.outage import ENOUGH, Client, connecting
-from tests.testbed.bed import Bed
-from tests.testbed.build import Store
-from tests.testbed.settings import Node, cache_root
+from tests.nodes.pods import namespace_of, running_bed
+from tests.testbed.settings import Node
 
 if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from tests.testbed.bed import Bed
 
 PATIENCE = 180.0
 SOURCE, OTHER = Node(2), Node(1)
@@ -51,16 +49,10 @@ def address_on(pods: list[checks.Pod], node: Node) -> str:
     return next(pod.address for pod in pods if pod.node_name == node.name)
 
 
-def namespace_of(bed: Bed, address: str) -> str:
-    """The network namespace of the source node's pod with this address."""
-    look = f"for name in $(ls /run/netns); do ip -n $name address | grep -q 'inet {address}/' && echo $name; done; true"
-    return bed.must(SOURCE, look).split()[0]
-
-
 def prove(bed: Bed, client: KubeClient, folder: Path) -> int:
     """Open connections until it is enough; 0 when none failed."""
     pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
-    source = Client(SOURCE, targets(client, pods), namespace_of(bed, address_on(pods, SOURCE)))
+    source = Client(SOURCE, targets(client, pods), namespace_of(bed, SOURCE, address_on(pods, SOURCE)))
     bed.must(SOURCE, f"rm -f {ENOUGH}")
     deadline = time.monotonic() + PATIENCE
     while not all(flow.whole for flow in source.connect(bed, 1.0).values()):
@@ -76,8 +68,7 @@ def prove(bed: Bed, client: KubeClient, folder: Path) -> int:
 
 
 def main() -> int:
-    bed = Bed(Store(cache_root()), os.environ.get("NETOPS_TESTBED_NAME", "default"))
-    client = connect({"kubeconfig": str(bed.folder / "kubeconfig")})
+    bed, client = running_bed()
     wanted = checks.objects(IMAGE)
     wait_gone(client, [session.PLACE], time.monotonic() + PATIENCE)
     apply_all(client, wanted, force=True, check=False)

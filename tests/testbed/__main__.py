@@ -61,6 +61,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     commands.add_parser(
         "bin", help="build the programs that run on this machine, and print the folder of links to them"
     )
+    loaded = commands.add_parser("load", help="build images and give them to every node's container runtime")
+    loaded.add_argument("names", nargs="+", choices=sorted(artefacts.IMAGE_SETS), metavar="NAME", help="%(choices)s")
     ssh = commands.add_parser("ssh", help="a shell, or one command, on a node")
     ssh.add_argument("node", type=node)
     ssh.add_argument("words", nargs=argparse.REMAINDER, metavar="command")
@@ -176,6 +178,15 @@ def command_bin(bed: Bed, _unused: argparse.Namespace) -> None:
     print(folder)
 
 
+def command_load(bed: Bed, asked: argparse.Namespace) -> None:
+    wanted = [artefacts.IMAGE_SETS[name] for name in asked.names]
+    prepare(bed.store, wanted)
+    begin = time.monotonic()
+    for artefact in wanted:
+        bed.load_images(bed.store.path(artefact) / "images.tar")
+    say(f"images of {', '.join(asked.names)} loaded after {time.monotonic() - begin:.0f} s")
+
+
 def command_ssh(bed: Bed, asked: argparse.Namespace) -> None:
     terminal = ["-t"] if not asked.words else []
     command = bed.ssh_command(asked.node, options=terminal)
@@ -218,6 +229,7 @@ COMMANDS: dict[str, Callable[[Bed, argparse.Namespace], None]] = {
     "kubeconfig": command_kubeconfig,
     "inventory": command_inventory,
     "bin": command_bin,
+    "load": command_load,
     "ssh": command_ssh,
     "outside": command_outside,
     "boot": command_boot,

@@ -11,10 +11,11 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .build import Artefact, BuildError, Step
 from .hostpackages import go_program, mirror
-from .images import Image, write_image
+from .images import Image, write_image, write_images
 from .settings import (
     BRIDGE_V4,
     CALICO,
@@ -27,6 +28,9 @@ from .settings import (
     NODE_RELEASE,
     Node,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 NODE_PACKAGES = [
     "systemd",
@@ -186,12 +190,25 @@ _kwok = GoBuild("kwok", (("sigs.k8s.io/kwok/cmd/kwok", "kwok"),))
 KWOK_STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 
 
+def module_folder(step: Step, name: str, module: str) -> Path:
+    """Where Go keeps the source of a module, as ``go/NAME`` pins it; it is downloaded if need be.
+
+    :raises BuildError: it cannot be.
+    """
+    go = [go_program(step.store.root), "mod", "download", "-json", module]
+    done = subprocess.run(go, cwd=HERE / "go" / name, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BuildError(
+            f"{step.artefact.name}: {' '.join(go)} ended with {done.returncode}: {done.stderr or done.stdout}"
+        )
+    return Path(json.loads(done.stdout)["Dir"])
+
+
 def make_kwok(step: Step) -> None:
     """``kwok``, and ``kwok-stages.yaml``: nodes become ready, pods run at once."""
     _kwok.make(step)
-    listing = [go_program(step.store.root), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]
-    where = subprocess.run(listing, cwd=HERE / "go" / "kwok", capture_output=True, text=True, check=True).stdout.strip()
-    folders = [Path(where, "kustomize", "stage", stage) for stage in KWOK_STAGES]
+    module = module_folder(step, "kwok", "sigs.k8s.io/kwok")
+    folders = [module / "kustomize" / "stage" / stage for stage in KWOK_STAGES]
     files = [file for folder in folders for file in sorted(folder.glob("*.yaml")) if file.name != "kustomization.yaml"]
     (step.folder / "kwok-stages.yaml").write_text("\n---\n".join(file.read_text() for file in files))
 
@@ -201,11 +218,9 @@ helm = GoBuild("helm", (("helm.sh/helm/v3/cmd/helm", "helm"),)).artefact()
 
 def make_cilium_chart(step: Step) -> None:
     """``cilium-chart``: Cilium's chart, which is a folder of its Go module."""
-    go = [go_program(step.store.root), "mod", "download", "-json", "github.com/cilium/cilium"]
-    done = subprocess.run(go, cwd=HERE / "go" / "cilium", capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise BuildError(f"cilium-chart: {' '.join(go)} ended with {done.returncode}: {done.stderr or done.stdout}")
-    shutil.copytree(Path(json.loads(done.stdout)["Dir"], CILIUM_CHART), step.folder / "cilium-chart")
+    shutil.copytree(
+        module_folder(step, "cilium", "github.com/cilium/cilium") / CILIUM_CHART, step.folder / "cilium-chart"
+    )
 
 
 CILIUM_CHART = "install/kubernetes/cilium"
@@ -362,14 +377,22 @@ LAYER_LINKS = {
 
 def make_base_layer(step: Step) -> None:
     """``layer.tar``: what images of programs that call iptables and its like stand on."""
+    make_layer(step, BASE_LAYER_PACKAGES, LAYER_LINKS)
+
+
+def make_layer(step: Step, packages: Sequence[str], links: Mapping[str, str], *options: str) -> None:
+    """``layer.tar``: unpacked Debian packages, and links by their names.
+
+    :param options: further options of ``mmdebstrap``.
+    """
     layer = step.folder / "layer.tar"
     step.run(
-        *("mmdebstrap", "--variant=extract", f"--include={','.join(BASE_LAYER_PACKAGES)}"),
-        *("--aptopt=APT::Install-Recommends false", *WITHOUT_DOCUMENTS),
+        *("mmdebstrap", "--variant=extract", f"--include={','.join(packages)}"),
+        *("--aptopt=APT::Install-Recommends false", *WITHOUT_DOCUMENTS, *options),
         *(NODE_RELEASE, str(layer), f"deb [check-valid-until=no] {mirror()} {NODE_RELEASE} main"),
     )
     extra = step.folder / "extra"
-    for name, target in LAYER_LINKS.items():
+    for name, target in links.items():
         link = extra / name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(target)
@@ -381,6 +404,25 @@ def make_base_layer(step: Step) -> None:
 
 
 base_layer = Artefact("base-layer", (NODE_RELEASE, *BASE_LAYER_PACKAGES, repr(LAYER_LINKS), "1"), (), make_base_layer)
+
+
+CALICO_LAYER_PACKAGES = [*BASE_LAYER_PACKAGES, "runit"]
+CALICO_LAYER_LINKS = {**LAYER_LINKS, "usr/bin/which": "busybox"}
+# Calico's own folder of services takes the place of the package's link.
+WITHOUT_SERVICES = '--customize-hook=rm --force --recursive "$1/etc/service"'
+
+
+def make_calico_layer(step: Step) -> None:
+    """``layer.tar``: what the image of calico-node stands on."""
+    make_layer(step, CALICO_LAYER_PACKAGES, CALICO_LAYER_LINKS, WITHOUT_SERVICES)
+
+
+calico_layer = Artefact(
+    "calico-layer",
+    (NODE_RELEASE, *CALICO_LAYER_PACKAGES, repr(CALICO_LAYER_LINKS), WITHOUT_SERVICES, "1"),
+    (),
+    make_calico_layer,
+)
 
 
 # ---- Images and the golden disk --------------------------------------------------------------------------------
@@ -494,12 +536,51 @@ disk = Artefact(
     make_disk,
 )
 
+# ---- Images that a running node is given on demand --------------------------------------------------------------
+
+
+def make_calico_images(step: Step) -> None:
+    """``images.tar``: what ``calico.yaml`` asks for."""
+    services = module_folder(step, "calico", "github.com/projectcalico/calico") / "node" / "filesystem"
+    programs, plugins = step.need("calico"), step.need("cni")
+    node = [(programs / "calico-node", "usr/bin/calico-node")]
+    node += [
+        # A layer's own folder of this name would hide the link to it below.
+        (file, str(file.relative_to(services)).removeprefix("usr/").replace("sbin/", "usr/sbin/", 1))
+        for file in sorted(services.rglob("*"))
+        if file.is_file() and file.name != ".gitkeep"
+    ]
+    cni_files = [(programs / "install", "opt/cni/bin/install")]
+    cni_files += [(programs / "calico", f"opt/cni/bin/{name}") for name in ("calico", "calico-ipam")]
+    cni_files += [(plugins / name, f"opt/cni/bin/{name}") for name in CALICO_CNI_PLUGINS]
+    controllers = [(programs / name, f"usr/bin/{name}") for name in ("kube-controllers", "check-status")]
+    write_images(
+        [
+            Image(
+                f"docker.io/calico/node:{CALICO}",
+                tuple(node),
+                ("start_runit",),
+                step.need("calico-layer") / "layer.tar",
+            ),
+            Image(f"docker.io/calico/cni:{CALICO}", tuple(cni_files), ("/opt/cni/bin/install",)),
+            Image(f"docker.io/calico/kube-controllers:{CALICO}", tuple(controllers), ("/usr/bin/kube-controllers",)),
+        ],
+        step.folder / "images.tar",
+    )
+
+
+CALICO_CNI_PLUGINS = ("bandwidth", "host-local", "loopback", "portmap", "tuning")
+calico_images = Artefact(
+    "calico-images", (CALICO, *CALICO_CNI_PLUGINS, "1"), (calico, calico_layer, cni), make_calico_images
+)
+IMAGE_SETS = {"calico": calico_images}
+
 API_RING = (kubernetes, etcd, coredns, *COREFILE_JUDGES, helm, cilium_chart)
 ALL = {
     artefact.name: artefact
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
-        *(kwok, calico, helm, cilium_chart, corefile_migration),
+        *(kwok, calico, calico_layer, calico_images, helm, cilium_chart, corefile_migration),
         *COREFILE_JUDGES,
     )
 }

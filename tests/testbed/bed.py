@@ -224,6 +224,24 @@ class Bed:
             raise BedError(f"{node.name}: {script!r} ended with {done.returncode}: {done.stdout}{done.stderr}".strip())
         return done.stdout
 
+    def load_images(self, archive: Path) -> None:
+        """Give images to the container runtime of every node, side by side.
+
+        :raises BedError: a node does not take them.
+        """
+
+        def load(node: Node) -> None:
+            command = self.ssh_command(node, options=["-c", "aes128-gcm@openssh.com"])
+            with archive.open("rb") as images:
+                done = subprocess.run(
+                    [*command, "ctr --namespace k8s.io images import -"], stdin=images, capture_output=True, check=False
+                )
+            if done.returncode != 0:
+                raise BedError(f"{node.name} does not take {archive}: {done.stderr.decode(errors='replace').strip()}")
+
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            list(pool.map(load, self.nodes))
+
     def wait_for_ssh(self, node: Node, patience: float = 90.0) -> None:
         """Wait until a node runs commands.
 

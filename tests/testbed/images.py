@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -46,10 +47,33 @@ def layer_of(files: tuple[tuple[Path, str], ...]) -> bytes:
 
 def write_image(image: Image, target: Path) -> None:
     """Write ``image`` as an archive of the format that ``docker save`` and ``ctr images import`` share."""
-    layers = [image.base.read_bytes()] if image.base else []
-    layers.append(layer_of(image.files))
-    digests = [hashlib.sha256(layer).hexdigest() for layer in layers]
-    configuration = {
+    write_images([image], target)
+
+
+def write_images(images: Iterable[Image], target: Path) -> None:
+    """Write several images into one such archive; a layer that they share is in it once."""
+    manifest: list[dict[str, object]] = []
+    parts: dict[str, bytes] = {}
+    for image in images:
+        layers = [image.base.read_bytes()] if image.base else []
+        layers.append(layer_of(image.files))
+        digests = [hashlib.sha256(layer).hexdigest() for layer in layers]
+        described = json.dumps(configuration_of(image, digests)).encode()
+        name = f"{hashlib.sha256(described).hexdigest()}.json"
+        places = [f"{digest}/layer.tar" for digest in digests]
+        manifest.append({"Config": name, "RepoTags": [image.reference], "Layers": places})
+        parts |= {name: described, **dict(zip(places, layers, strict=True))}
+    parts = {"manifest.json": json.dumps(manifest).encode(), **parts}
+    with tarfile.open(target, "w") as archive:
+        for inside, content in parts.items():
+            entry = tarfile.TarInfo(inside)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+def configuration_of(image: Image, digests: list[str]) -> dict[str, object]:
+    """What a container runtime reads of an image, with the digests of its layers."""
+    return {
         "architecture": "amd64",
         "os": "linux",
         "config": {
@@ -59,13 +83,3 @@ def write_image(image: Image, target: Path) -> None:
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
         "history": [],
     }
-    described = json.dumps(configuration).encode()
-    name = f"{hashlib.sha256(described).hexdigest()}.json"
-    manifest = [{"Config": name, "RepoTags": [image.reference], "Layers": [f"{one}/layer.tar" for one in digests]}]
-    parts = [(name, described), ("manifest.json", json.dumps(manifest).encode())]
-    parts += [(f"{digest}/layer.tar", layer) for digest, layer in zip(digests, layers, strict=True)]
-    with tarfile.open(target, "w") as archive:
-        for inside, content in parts:
-            entry = tarfile.TarInfo(inside)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))

@@ -1,14 +1,16 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""Which CNIs are configured on a node."""
+"""Which CNIs are configured on a node, and in which versions."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, PROGRAMS
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import run
 
 # The CNI by the type of its first plugin.
 BY_TYPE = {
@@ -20,6 +22,10 @@ BY_TYPE = {
     "antrea": "antrea",
     "bridge": "bridge",
 }
+
+# What makes a CNI's plugin tell its version; Flannel's plugin has versions of its own.
+VERSION_OPTIONS = {"calico": "-v"}
+VERSION = re.compile(r"v\d+\.\d+\.\d+\S*")
 
 
 def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
@@ -38,4 +44,18 @@ def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
         except (ValueError, KeyError, IndexError, AttributeError, TypeError):
             plugin = "unreadable"
         found[file.name] = BY_TYPE.get(plugin, plugin)
+    return found
+
+
+def versions(folder: str = PROGRAMS) -> dict[str, str]:
+    """The versions that the CNIs' own programs tell, by CNI; where one tells none, there is none.
+
+    :raises NodeError: a program does not end.
+    """
+    found: dict[str, str] = {}
+    for cni, option in VERSION_OPTIONS.items():
+        program = Path(folder, cni)
+        told = VERSION.search(run([str(program), option]).stdout) if program.is_file() else None
+        if told:
+            found[cni] = told[0]
     return found
