@@ -33,12 +33,17 @@ class Image:
 
 
 def layer_of(files: tuple[tuple[Path, str], ...]) -> bytes:
-    """A layer with these programs; the same files always give the same bytes."""
+    """A layer with these programs; the same files always give the same bytes. One under two names is in it once."""
     buffer = io.BytesIO()
+    names: dict[Path, str] = {}
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for source, inside in files:
             entry = tarfile.TarInfo(inside)
             entry.mode = 0o755
+            if names.setdefault(source, inside) != inside:
+                entry.type, entry.linkname = tarfile.LNKTYPE, names[source]
+                archive.addfile(entry)
+                continue
             entry.size = source.stat().st_size
             with source.open("rb") as content:
                 archive.addfile(entry, content)

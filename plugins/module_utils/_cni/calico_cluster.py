@@ -21,7 +21,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     require_sound,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all, converge
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import MANAGER, ObjectRef, flatten
@@ -86,6 +86,10 @@ def provide(
         wait_ready(client, [obj for obj in objects if obj["kind"] in {"DaemonSet", "Deployment"}], timeout)
         if calico.mode == "operator":
             _wait_for_operator(client, deadline)
+        # calico-node has filled in defaults when it started, and has taken our mark off with it.
+        apply_all(
+            client, [obj for obj in objects if obj["apiVersion"] == CALICO_API], force=force, check=False, owner=OWNER
+        )
     return changes
 
 

@@ -13,6 +13,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     Object,
     ObjectRef,
     is_marked,
+    labels_of,
     marked,
 )
 
@@ -39,8 +40,7 @@ def owned(obj: Object, owner: str) -> Object:
 
 def is_owned(obj: Mapping[str, Any], owner: str) -> bool:
     """Whether the collection made this object, for this owner when one is named."""
-    labels = (obj.get("metadata") or {}).get("labels") or {}
-    return is_marked(obj) and (not owner or labels.get(OWNER) == owner)
+    return is_marked(obj) and (not owner or labels_of(obj).get(OWNER) == owner)
 
 
 def write_inventory(owner: str, refs: Iterable[ObjectRef]) -> Object:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +169,21 @@ def marked(obj: Object) -> Object:
 
 def is_marked(obj: Mapping[str, Any]) -> bool:
     """Whether the collection made this object."""
-    return bool(((obj.get("metadata") or {}).get("labels") or {}).get(MANAGED_BY) == MANAGER)
+    return bool(labels_of(obj).get(MANAGED_BY) == MANAGER)
+
+
+# Calico's client moves an object's labels in here when it writes the object (libcalico-go, backend/k8s/resources).
+SET_ASIDE = "projectcalico.org/metadata"
+
+
+def labels_of(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """An object's labels, with those that Calico has set aside in an annotation."""
+    metadata = obj.get("metadata") or {}
+    try:
+        aside = json.loads((metadata.get("annotations") or {}).get(SET_ASIDE, "{}"))["labels"]
+    except (ValueError, KeyError, TypeError):
+        aside = None
+    return {**(aside if isinstance(aside, dict) else {}), **(metadata.get("labels") or {})}
 
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -109,6 +109,23 @@ def test_ownership() -> None:
     assert not is_owned(thing("Pod"), "")
 
 
+@pytest.mark.parametrize(
+    ("aside", "ours"),
+    [
+        ('{"labels": {"app.kubernetes.io/managed-by": "netops.kubernetes", "netops.kubernetes/owner": "one"}}', True),
+        ('{"labels": {"app.kubernetes.io/managed-by": "somebody"}}', False),
+        ('{"labels": null}', False),
+        ("{}", False),
+        ("{", False),
+        ("[]", False),
+    ],
+)
+def test_a_mark_that_calico_has_set_aside_still_counts(aside: str, ours: bool) -> None:
+    written = thing("IPPool")
+    written["metadata"]["annotations"] = {"projectcalico.org/metadata": aside}
+    assert is_owned(written, "one") == ours
+
+
 def test_a_large_object_shows_only_what_differs() -> None:
     long = {f"key-{number}": "x" * 80 for number in range(1000)}
     shown = diff_of("a", {"data": {**long, "one": "1"}}, {"data": {**long, "one": "2"}}, dump)
