@@ -12,12 +12,20 @@ echo "== routes"
 { ip route; ip -6 route; } | sed 's/ expires.*//' | grep -v veth | sort
 echo "== routing rules"
 { ip rule; ip -6 rule; } | sort
+# A table of iptables without a rule says nothing, and stays behind when its last rule has gone.
 echo "== iptables"
 for family in iptables ip6tables; do
-  "$family-save" 2>/dev/null | grep -E '^(\*|:|-)' | sed -E 's/ \[[0-9:]+\]//' | sort | sed "s/^/$family /"
+  "$family-save" 2>/dev/null | awk -v family="$family" '
+    /^\*/ { table = substr($0, 2); kept = ""; says = 0 }
+    /^[:-]/ { sub(/ \[[0-9:]+\]$/, ""); kept = kept family " " table " " $0 "\n" }
+    /^-/ || (/^:/ && !/^:[A-Z]+ ACCEPT$/) { says = 1 }
+    /^COMMIT/ && says { printf "%s", kept }' | sort
 done
 echo "== nftables"
-nft --stateless list ruleset 2>/dev/null | grep -E '^table' | sort
+nft list tables | while read -r _ family name; do
+  nft --stateless list table "$family" "$name" 2>/dev/null |
+    awk -v table="$family $name" '!/^table|^\tchain|^\t\ttype .* policy accept;|^\t*}?$/ { says = 1 } END { if (says) print table }'
+done | sort
 echo "== ipsets"
 ipset list -name | sort
 echo "== files"

@@ -226,6 +226,12 @@ images:
   type: list
   elements: str
   sample: [quay.io/tigera/operator:v1.42.3]
+pool_cidrs:
+  description: The networks of the pools that were there, which M(netops.kubernetes.cni_cleanup) wants to know.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: [10.244.0.0/16]
 warnings:
   description: What Calico's project does not test.
   returned: when there is something

@@ -162,6 +162,13 @@ def _is_of_before(status: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return bool(seen) and max(seen) < generation
 
 
+def pool_cidrs(client: KubeClient) -> list[str]:
+    """The networks of all pools, those that users have made too: nodes have routes into each."""
+    if not client.serves(CALICO_API, "IPPool"):
+        return []
+    return sorted({pool["spec"]["cidr"] for pool in client.list(CALICO_API, "IPPool")})
+
+
 def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
     """Take Calico away: first what the operator serves, while it still runs; then the rest.
 

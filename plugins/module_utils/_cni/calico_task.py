@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, pools_of, require_sound
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, provide, remove
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, pool_cidrs, provide, remove
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
@@ -35,7 +35,9 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
     timeout = float(asked["wait_timeout"])
     if asked["state"] == "absent":
         client = connect(asked)
-        return result_of(client, remove(client, check=check, timeout=timeout), render, diff=diff)
+        cidrs = pool_cidrs(client)
+        changes = remove(client, check=check, timeout=timeout)
+        return {**result_of(client, changes, render, diff=diff), "pool_cidrs": cidrs}
     wanted = Calico(
         pools=pools_of(asked["pod_cidrs"], asked["pools"], asked["encapsulation"]),
         bgp_peers=tuple(asked["bgp_peers"]),
