@@ -20,6 +20,7 @@ from .settings import (
     BRIDGE_V4,
     CALICO,
     FLANNEL,
+    FLANNEL_OLDER,
     HERE,
     IMAGES,
     KERNEL_SOURCE,
@@ -569,11 +570,31 @@ def make_calico_images(step: Step) -> None:
     )
 
 
+def make_flannel_older_images(step: Step) -> None:
+    """``images.tar``: a Flannel to upgrade from; it came without ``install-conf``."""
+    program = step.need("flannelolder") / "flanneld"
+    reference = f"ghcr.io/flannel-io/flannel:{FLANNEL_OLDER}"
+    layer = step.need("base-layer") / "layer.tar"
+    write_images(
+        [Image(reference, ((program, "opt/bin/flanneld"),), ("/opt/bin/flanneld",), layer)], step.folder / "images.tar"
+    )
+
+
+flannel_older = GoBuild(
+    "flannelolder",
+    (("github.com/flannel-io/flannel", "flanneld"),),
+    f"-X github.com/flannel-io/flannel/pkg/version.Version={FLANNEL_OLDER}",
+    cgo=True,
+).artefact()
+flannel_older_images = Artefact(
+    "flannel-older-images", (FLANNEL_OLDER, "1"), (flannel_older, base_layer), make_flannel_older_images
+)
+
 CALICO_CNI_PLUGINS = ("bandwidth", "host-local", "loopback", "portmap", "tuning")
 calico_images = Artefact(
     "calico-images", (CALICO, *CALICO_CNI_PLUGINS, "1"), (calico, calico_layer, cni), make_calico_images
 )
-IMAGE_SETS = {"calico": calico_images}
+IMAGE_SETS = {"calico": calico_images, "flannel-older": flannel_older_images}
 
 API_RING = (kubernetes, etcd, coredns, *COREFILE_JUDGES, helm, cilium_chart)
 ALL = {
@@ -581,6 +602,7 @@ ALL = {
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
         *(kwok, calico, calico_layer, calico_images, helm, cilium_chart, corefile_migration),
+        *(flannel_older, flannel_older_images),
         *COREFILE_JUDGES,
     )
 }

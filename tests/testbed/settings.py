@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 GO = "1.26.6"
 KUBERNETES = "v1.36.3"
 FLANNEL = "v0.28.10"
+FLANNEL_OLDER = "v0.28.4"
 CALICO = "v3.28.5"
 NODE_RELEASE = "trixie"
 # Newer than the nodes' release: the kernel's source, and the containerd that Kubernetes wants.

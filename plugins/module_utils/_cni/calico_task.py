@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, pools_of, require_sound
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, pool_cidrs, provide, remove
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import (
+    objects_of,
+    pool_cidrs,
+    provide,
+    remove,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of

@@ -11,15 +11,22 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMESPACE = "kube-flannel"
 NAME = "flannel"
 CONFLIST = "10-flannel.conflist"
 HEALTH_PORT = 8081
+# The last version whose manifest copies the conflist with cp, and asks nobody how flanneld is.
+OLDER = (0, 28, 4)
+TAG = re.compile(r":v(\d+)\.(\d+)\.(\d+)$")
 BACKENDS = ("vxlan", "host-gw", "wireguard", "udp")
 
 
@@ -195,8 +202,7 @@ def _pod(flannel: Flannel) -> dict[str, Any]:
     conflist = {
         "name": "install-cni",
         "image": flannel.image,
-        "command": ["/opt/bin/install-conf"],
-        "args": ["/etc/kube-flannel/cni-conf.json", f"/etc/cni/net.d/{CONFLIST}"],
+        **_copying(flannel.image, "/etc/kube-flannel/cni-conf.json", f"/etc/cni/net.d/{CONFLIST}"),
         "volumeMounts": [_mount("cni", "/etc/cni/net.d"), _mount("flannel-cfg", "/etc/kube-flannel/")],
     }
     return {
@@ -217,23 +223,24 @@ def _pod(flannel: Flannel) -> dict[str, Any]:
     }
 
 
+def _copying(image: str, source: str, target: str) -> dict[str, list[str]]:
+    """How an image of Flannel copies a file."""
+    if _is_older(image):
+        return {"command": ["cp"], "args": ["-f", source, target]}
+    return {"command": ["/opt/bin/install-conf"], "args": [source, target]}
+
+
+def _is_older(image: str) -> bool:
+    tag = TAG.search(image)
+    return bool(tag and tuple(map(int, tag.groups())) <= OLDER)
+
+
 def _container(flannel: Flannel) -> dict[str, Any]:
-    return {
+    container: dict[str, Any] = {
         "name": "kube-flannel",
         "image": flannel.image,
         "command": ["/opt/bin/flanneld"],
-        "args": ["--ip-masq", "--kube-subnet-mgr", f"--healthz-port={HEALTH_PORT}"],
-        "ports": [{"name": "healthz", "containerPort": HEALTH_PORT, "protocol": "TCP"}],
-        "livenessProbe": {
-            "httpGet": {"path": "/healthz", "port": "healthz"},
-            "initialDelaySeconds": 10,
-            "periodSeconds": 30,
-        },
-        "readinessProbe": {
-            "httpGet": {"path": "/readyz", "port": "healthz"},
-            "initialDelaySeconds": 5,
-            "periodSeconds": 10,
-        },
+        "args": ["--ip-masq", "--kube-subnet-mgr"],
         "resources": {"requests": {"cpu": "100m", "memory": "50Mi"}},
         "securityContext": {"privileged": False, "capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}},
         "env": [
@@ -247,4 +254,23 @@ def _container(flannel: Flannel) -> dict[str, Any]:
             _mount("flannel-cfg", "/etc/kube-flannel/"),
             _mount("xtables-lock", "/run/xtables.lock"),
         ],
+    }
+    return container if _is_older(flannel.image) else {**container, **_health(container["args"])}
+
+
+def _health(arguments: Sequence[str]) -> dict[str, Any]:
+    """flanneld tells on a port how it is, and is asked there."""
+    return {
+        "args": [*arguments, f"--healthz-port={HEALTH_PORT}"],
+        "ports": [{"name": "healthz", "containerPort": HEALTH_PORT, "protocol": "TCP"}],
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "healthz"},
+            "initialDelaySeconds": 10,
+            "periodSeconds": 30,
+        },
+        "readinessProbe": {
+            "httpGet": {"path": "/readyz", "port": "healthz"},
+            "initialDelaySeconds": 5,
+            "periodSeconds": 10,
+        },
     }

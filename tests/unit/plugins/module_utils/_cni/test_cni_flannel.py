@@ -23,17 +23,21 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors 
 MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[5] / ".." / "shared" / "mirror")))
 PODS = ("10.244.0.0/16",)
 
+PLACE = "ghcr.io/flannel-io"
+
 
 def by_kind(listed: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {obj["kind"]: obj for obj in listed}
 
 
-def test_the_objects_are_upstreams() -> None:
+@pytest.mark.parametrize(("version", "plugin"), [("v0.28.9", "v1.9.1-flannel3"), ("v0.28.4", "v1.9.1-flannel1")])
+def test_the_objects_are_upstreams(version: str, plugin: str) -> None:
     """All but what is named here is as in the manifest that Flannel publishes."""
-    manifest = MIRROR / "flannel" / "v0.28.9" / "kube-flannel.yml"
+    manifest = MIRROR / "flannel" / version / "kube-flannel.yml"
     assert manifest.exists(), f"{manifest} is missing; set NETOPS_MIRROR to a folder with the upstream manifests"
     theirs = by_kind(list(yaml.safe_load_all(manifest.read_text())))
-    ours = by_kind(objects(Flannel(PODS)))
+    images = {"image": f"{PLACE}/flannel:{version}", "cni_image": f"{PLACE}/flannel-cni-plugin:{plugin}"}
+    ours = by_kind(objects(Flannel(PODS, **images)))
     configuration = ours["ConfigMap"].pop("data"), theirs["ConfigMap"].pop("data")
     parsed = [{name: json.loads(text) for name, text in one.items()} for one in configuration]
     # Upstream leaves VXLAN's number and port to defaults; ours are said.
