@@ -10,7 +10,8 @@ module: cni_info
 short_description: Tell which CNIs are configured on a node
 version_added: 0.1.0
 description:
-  - Reads the network configuration lists of the node that the module runs on, and asks the CNIs' programs for versions.
+  - Reads the network configuration lists of the node that the module runs on, asks the CNIs' programs for versions, and
+    looks for links, files and folders that bear a CNI's own name.
   - Needs to read C(/etc/cni/net.d). Only Python is needed on the node.
 author:
   - netops.kubernetes contributors (@netops-collections)
@@ -34,6 +35,24 @@ configurations:
   returned: success
   type: dict
   sample: {"10-flannel.conflist": "flannel"}
+active:
+  description: The CNI that a container runtime uses, that of the first file by name; empty where there is none.
+  returned: success
+  type: str
+  sample: flannel
+state:
+  description:
+    - V(none) or V(one) CNI is configured; V(mixed) when it is more than one, V(leftovers) when traces are there of one
+      that is not configured, or not any more.
+    - Canal counts as Calico and Flannel together, and Multus beside those that it calls.
+  returned: success
+  type: str
+  sample: one
+traces:
+  description: Links, files and folders that bear a name of Calico's, Cilium's, Flannel's or Weave Net's own, by CNI.
+  returned: success
+  type: dict
+  sample: {"flannel": ["link cni0", "link flannel.1", "file /run/flannel"]}
 versions:
   description: The version of each CNI whose program on this node tells it, which Calico's does.
   returned: success
@@ -44,10 +63,24 @@ versions:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import configurations, versions
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
+    configurations,
+    state_of,
+    traces_of,
+    versions,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+
+
+def way_out(cnis: list[str]) -> str:
+    """How each of these is removed."""
+    ways = {
+        **{cni: f"role netops.kubernetes.{cni}, tasks_from uninstall" for cni in ("calico", "cilium", "flannel")},
+        "weave": "its own objects, then netops.kubernetes.cni_cleanup on each node",
+    }
+    return "; ".join(f"{cni} by {ways.get(cni, 'its own uninstallation')}" for cni in cnis)
 
 
 def main() -> None:
@@ -63,9 +96,17 @@ def main() -> None:
                 "CNI of this node",
                 f"{listed} is configured",
                 f"{expected} alone: two CNIs on a node break each other",
-                "Remove the other one first, with its own uninstallation",
+                f"Remove the other one first: {way_out(sorted(set(others.values())))}",
             )
-        return {"changed": False, "configurations": found, "versions": versions()}
+        traces = traces_of()
+        return {
+            "changed": False,
+            "configurations": found,
+            "active": next(iter(found.values()), ""),
+            "state": state_of(found, traces),
+            "traces": traces,
+            "versions": versions(),
+        }
 
     run(module, job)
 

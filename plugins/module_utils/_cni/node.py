@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, PROGRAMS
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, PROGRAMS, TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import run
 
-# The CNI by the type of its first plugin.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# The CNI by the type of its first plugin: what the projects' own configurations name.
 BY_TYPE = {
     "flannel": "flannel",
     "calico": "calico",
@@ -20,9 +24,21 @@ BY_TYPE = {
     "weave-net": "weave",
     "kube-ovn": "kube-ovn",
     "antrea": "antrea",
+    "multus": "multus",
+    "multus-shim": "multus",
+    "ovn-k8s-cni-overlay": "ovn-kubernetes",
+    "aws-cni": "amazon-vpc",
+    "azure-vnet": "azure",
     "bridge": "bridge",
 }
-
+# Those whose plugins are others' too, by the name of the file that they write.
+BY_FILE = {
+    "10-canal.conflist": "canal",
+    "10-kuberouter.conf": "kube-router",
+    "10-kuberouter.conflist": "kube-router",
+    "10-kindnet.conflist": "kindnet",
+    "10-gke-ptp.conflist": "gke",
+}
 # What makes a CNI's plugin tell its version; Flannel's plugin has versions of its own.
 VERSION_OPTIONS = {"calico": "-v"}
 VERSION = re.compile(r"v\d+\.\d+\.\d+\S*")
@@ -43,8 +59,41 @@ def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
             plugin = (content.get("plugins") or [content])[0]["type"]
         except (ValueError, KeyError, IndexError, AttributeError, TypeError):
             plugin = "unreadable"
-        found[file.name] = BY_TYPE.get(plugin, plugin)
+        found[file.name] = BY_FILE.get(file.name) or BY_TYPE.get(plugin, plugin)
     return found
+
+
+def traces_of(root: str = "/") -> dict[str, list[str]]:
+    """Links, files and folders that bear a CNI's own name, by CNI; of those whose names the collection knows.
+
+    A configuration does not count: a CNI that has none any more, and has these, is half removed. Nor does a program in
+    the plugins' folder: packages of the reference plugins bring some along.
+    """
+    top = Path(root)
+    links = sorted(path.name for path in (top / "sys/class/net").glob("*"))
+    found: dict[str, list[str]] = {}
+    for cni, traces in TRACES.items():
+        lines = [f"link {link}" for link in links if traces.links.fullmatch(link)]
+        # A file's folder may be one that only root reads.
+        for pattern in (*traces.files, *traces.folders):
+            if not pattern.startswith((CONFIGURATIONS, PROGRAMS)):
+                lines += [f"file /{path.relative_to(top)}" for path in sorted(top.glob(pattern.lstrip("/")))]
+        if lines:
+            found[cni] = lines
+    return found
+
+
+def state_of(configured: Mapping[str, str], traces: Iterable[str]) -> str:
+    """``none``, ``one``, ``mixed`` (several are configured) or ``leftovers`` (of one that is not configured)."""
+    cnis = set(configured.values())
+    # Canal is Flannel's network with Calico's policies, and Multus calls the others.
+    parts = {"canal": {"calico", "flannel"}, "multus": set(configured.values())}
+    owners = cnis.union(*(parts.get(cni, set()) for cni in cnis))
+    if len(cnis - {"multus"}) > 1:
+        return "mixed"
+    if set(traces) - owners:
+        return "leftovers"
+    return "one" if cnis else "none"
 
 
 def versions(folder: str = PROGRAMS) -> dict[str, str]:

@@ -7,7 +7,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import configurations, versions
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
+    configurations,
+    state_of,
+    traces_of,
+    versions,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +34,53 @@ def test_a_configuration_is_its_first_plugins(tmp_path: Path, content: str, cni:
     (tmp_path / "10-some.conflist").write_text(content)
     (tmp_path / "notes.txt").write_text("no configuration")
     assert configurations(str(tmp_path)) == {"10-some.conflist": cni}
+
+
+@pytest.mark.parametrize(
+    ("file", "cni"),
+    [
+        ("10-canal.conflist", "canal"),
+        ("10-kuberouter.conflist", "kube-router"),
+        ("10-kindnet.conflist", "kindnet"),
+        ("10-gke-ptp.conflist", "gke"),
+        ("10-bridge.conflist", "bridge"),
+    ],
+)
+def test_who_uses_a_common_plugin_is_known_by_its_file(tmp_path: Path, file: str, cni: str) -> None:
+    (tmp_path / file).write_text('{"plugins": [{"type": "bridge"}]}')
+    assert configurations(str(tmp_path)) == {file: cni}
+
+
+@pytest.mark.parametrize(
+    ("configured", "traces", "state"),
+    [
+        ([], [], "none"),
+        (["flannel"], ["flannel"], "one"),
+        (["flannel"], [], "one"),
+        (["antrea"], [], "one"),
+        (["flannel", "calico"], ["flannel", "calico"], "mixed"),
+        (["calico"], ["calico", "flannel"], "leftovers"),
+        ([], ["weave"], "leftovers"),
+        (["canal"], ["calico", "flannel"], "one"),
+        (["canal"], ["cilium"], "leftovers"),
+        (["multus", "flannel"], ["flannel"], "one"),
+        (["multus", "flannel", "calico"], ["flannel"], "mixed"),
+    ],
+)
+def test_states(configured: list[str], traces: list[str], state: str) -> None:
+    files = {f"{number}-some.conflist": cni for number, cni in enumerate(configured)}
+    assert state_of(files, traces) == state
+
+
+def test_traces_are_what_bears_a_name_of_its_own(tmp_path: Path) -> None:
+    for path in ("sys/class/net/cni0", "sys/class/net/eth0", "run/flannel", "opt/cni/bin", "var/lib/weave"):
+        (tmp_path / path).mkdir(parents=True)
+    for path in ("opt/cni/bin/flannel", "opt/cni/bin/bridge", "opt/cni/bin/weave-plugin-2.8.1"):
+        (tmp_path / path).write_text("")
+    assert traces_of(str(tmp_path)) == {
+        "flannel": ["link cni0", "file /run/flannel"],
+        "weave": ["file /var/lib/weave"],
+    }
 
 
 def test_a_node_without_any_has_none(tmp_path: Path) -> None:
