@@ -101,6 +101,11 @@ nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	pytest -q -n 2 tests/nodes
 	tests/gates/scenarios
 
+.PHONY: cni
+cni: tools testbed ## A real Calico, and Flannel from an older version on, on virtual machines
+	$(TESTBED) build calico-images flannel-older-images
+	tests/gates/scenarios calico flannel
+
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass
 	tests/gates/collection $(IMPORTER)

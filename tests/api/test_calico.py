@@ -180,3 +180,22 @@ def test_manifest_mode_through_three_versions_and_away(empty: str) -> None:
         assert calico.succeeds(**source("v3.32.1", "manifest"))["changed"] is False
         assert calico.succeeds(state="absent", wait_timeout=60)["changed"] is True
     assert not list(client.list("apps/v1", "DaemonSet"))
+
+
+def test_calicos_state_is_read_from_its_objects(empty: str) -> None:
+    info = Module("calico_info", {"kubeconfig": empty})
+    assert "the API server serves no IPAMBlock" in info.fails()
+    module(empty).succeeds(check=False, state="present", **{**source("v3.28.5", "manifest"), "wait_timeout": 60})
+    client = connect({"kubeconfig": empty})
+    secondary = {"namespace": "shop", "pod": "gone", "node": "nowhere"}
+    taken = {"allocations": [0, None], "attributes": [{"handle_id": "h", "secondary": secondary}], "unallocated": [1]}
+    spec = {"cidr": "10.244.1.0/31", "affinity": "host:nowhere", "strictAffinity": False, "deleted": False, **taken}
+    metadata = {"name": "10-244-1-0-31"}
+    client.create({"apiVersion": "crd.projectcalico.org/v1", "kind": "IPAMBlock", "metadata": metadata, "spec": spec})
+    for check in (True, False):
+        seen = info.succeeds(check=check)
+        assert [(pool["name"], pool["used"]) for pool in seen["pools"]] == [("default-ipv4-ippool", 1)]
+        assert [(one["address"], one["reason"]) for one in seen["leaks"]] == [
+            ("10.244.1.0", "node 'nowhere' is not there")
+        ]
+        assert (seen["changed"], seen["bgp_sessions"]) == (False, [])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a new pod on each node gets, and the MTU of the node's own links, as JSON.
+"""What a new pod on each node gets, and the MTUs of Calico's links on the node, as JSON.
 
 ``python3 -m tests.nodes.addresses`` on the test bed that ``NETOPS_TESTBED_NAME`` names.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.testbed.settings import Node
 
 NAMESPACE = "netops-addresses"
+OWN = ("cali", "vxlan.calico")
 
 
 def mtus(bed: Bed, node: Node, network_namespace: str = "") -> dict[str, int]:
@@ -36,7 +37,7 @@ def main() -> int:
                 "node": pod.node.name,
                 "address": pod.address,
                 "mtu": mtus(bed, pod.node, pod.network_namespace)["eth0"],
-                "links": mtus(bed, pod.node),
+                "links": sorted({mtu for link, mtu in mtus(bed, pod.node).items() if link.startswith(OWN)}),
             }
             for pod in pods.values()
         ]
