@@ -44,6 +44,12 @@ options:
       Keep the first text of O(path) beside it, with C(.before-netops) behind its name. A ConfigMap's is always kept.
     type: bool
     default: false
+  provisional:
+    description: >-
+      Note on the ConfigMap what was there before, until M(netops.kubernetes.coredns_rollout) has proven that DNS
+      answers with the new Corefile, or has given the old one back.
+    type: bool
+    default: false
   state:
     description: V(present) fulfils the wishes below; V(absent) gives back the Corefile from before the first edit.
     type: str
@@ -248,6 +254,11 @@ version:
   returned: success
   type: str
   sample: 1.14.2
+digest:
+  description: A short name of the text, for M(netops.kubernetes.coredns_rollout).
+  returned: success
+  type: str
+  sample: 5f1a0c2b9d3e4f60
 migration:
   description: What the migration did, step by step.
   returned: when O(migrate_from) is given
@@ -328,6 +339,7 @@ def main() -> None:
             "key": {"type": "str", "default": "Corefile", "no_log": False},
             "path": {"type": "path"},
             "backup": {"type": "bool", "default": False},
+            "provisional": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "version": {"type": "str"},
             "migrate_from": {"type": "str"},

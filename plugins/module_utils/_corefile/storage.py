@@ -10,17 +10,24 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes import (
+    BACKUP,
+    KEY,
+    annotation,
+    forget,
+    note_write,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import NEWEST, version_of_image
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
 
-BACKUP = "netops.kubernetes/corefile-backup"
-KEY = "Corefile"
 # CoreDNS, and NodeLocal DNSCache.
 _PROGRAMS = ("coredns", "k8s-dns-node-cache")
 Edit = Callable[[str], str]
@@ -37,11 +44,14 @@ def read_config_map(client: KubeClient, ref: ObjectRef, key: str = KEY) -> str:
     return _text_of(_require(client.get(ref), ref), ref, key)
 
 
-def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bool, key: str = KEY) -> tuple[str, str]:
+def edit_config_map(
+    client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bool, key: str = KEY, provisional: bool = False
+) -> tuple[str, str]:
     """Edit the Corefile of a ConfigMap; when somebody writes in between, the edit is made anew.
 
     The first Corefile that this module found is kept in an annotation, byte for byte.
 
+    :param provisional: note the text before too, see ``notes``.
     :returns: the Corefile before and after.
     :raises CorefileError: there is no such ConfigMap, or the edit refuses the text.
     :raises ConflictError: somebody else writes faster than this can.
@@ -52,7 +62,9 @@ def edit_config_map(client: KubeClient, ref: ObjectRef, edit: Edit, *, check: bo
         before = _text_of(live, ref, key)
         after = edit(before)
         live.setdefault("data", {})[key] = after
-        live["metadata"].setdefault("annotations", {}).setdefault(_backup_annotation(key), before)
+        live["metadata"].setdefault("annotations", {}).setdefault(annotation(BACKUP, key), before)
+        if provisional and before != after:
+            note_write(live, key, before, after)
         return (before, after), before != after
 
     return update(client, ref, change, check=check)
@@ -67,18 +79,13 @@ def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool, key: 
     def change(found: Object | None) -> tuple[tuple[str, str], bool]:
         live = _require(found, ref)
         before = _text_of(live, ref, key)
-        kept = (live["metadata"].get("annotations") or {}).pop(_backup_annotation(key), None)
+        kept = forget(live, key)
         if kept is None:
             return (before, before), False
         live["data"][key] = kept
         return (before, kept), True
 
     return update(client, ref, change, check=check)
-
-
-def _backup_annotation(key: str) -> str:
-    """Where the first text of a key is kept."""
-    return BACKUP if key == KEY else f"{BACKUP}.{key}"
 
 
 def _require(live: Object | None, ref: ObjectRef) -> Object:
@@ -103,20 +110,33 @@ def version_in_cluster(client: KubeClient, namespace: str, config_map: str) -> s
     NodeLocal DNSCache's images do not tell the version of the CoreDNS inside; then, and when the workload cannot be
     read, it is the newest that is known.
     """
-    for kind in ("Deployment", "DaemonSet"):
-        try:
-            workloads = list(client.list("apps/v1", kind, namespace))
-        except KubeError:
-            return NEWEST
-        for workload in workloads:
-            pod = workload["spec"]["template"]["spec"]
-            mounted = {(volume.get("configMap") or {}).get("name") for volume in pod.get("volumes") or ()}
-            if config_map not in mounted:
-                continue
-            for container in pod["containers"]:
-                if container["image"].partition("@")[0].rpartition("/")[2].partition(":")[0] == _PROGRAMS[0]:
-                    return version_of_image(container["image"]) or NEWEST
+    try:
+        for workload in workloads_that_mount(client, namespace, config_map):
+            container = container_of(workload)
+            if container and _program_of(container) == _PROGRAMS[0]:
+                return version_of_image(container["image"]) or NEWEST
+    except KubeError:
+        pass
     return NEWEST
+
+
+def workloads_that_mount(client: KubeClient, namespace: str, config_map: str) -> Iterator[Object]:
+    """The Deployments and DaemonSets of a namespace whose pods mount a ConfigMap."""
+    for kind in ("Deployment", "DaemonSet"):
+        for workload in client.list("apps/v1", kind, namespace):
+            volumes = workload["spec"]["template"]["spec"].get("volumes") or ()
+            if config_map in {(volume.get("configMap") or {}).get("name") for volume in volumes}:
+                yield workload
+
+
+def container_of(workload: Object) -> Object | None:
+    """The container of a workload that runs CoreDNS, by its image's name."""
+    containers: list[Object] = workload["spec"]["template"]["spec"]["containers"]
+    return next((one for one in containers if _program_of(one) in _PROGRAMS), None)
+
+
+def _program_of(container: Object) -> str:
+    return str(container["image"]).partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
 # ---- a file ----------------------------------------------------------------------------------------------------------

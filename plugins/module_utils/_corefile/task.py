@@ -11,6 +11,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED, WARNING, Finding
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import LOST, MANUAL, Plan, migrate
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes import digest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import (
     Corefile,
     CorefileError,
@@ -91,7 +92,9 @@ def run_edit(
     elif client is not None and is_absent:
         before, after = storage.restore_config_map(client, ref, check=check, key=params["key"])
     elif client is not None:
-        before, after = storage.edit_config_map(client, ref, edit, check=check, key=params["key"])
+        before, after = storage.edit_config_map(
+            client, ref, edit, check=check, key=params["key"], provisional=params["provisional"]
+        )
     else:
         raise CorefileError("corefile", "neither a ConfigMap nor a path", "one of the two")
     warnings = _warnings(before, after, name, version)
@@ -99,6 +102,7 @@ def run_edit(
         "changed": before != after,
         "corefile": after,
         "version": version,
+        "digest": digest(after),
         "api_requests": client.requests if client else 0,
         "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
     }

@@ -1,0 +1,244 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""A new Corefile on the cluster: every CoreDNS has it, DNS answers, or the one before is back.
+
+The kubelet looks at the ConfigMaps of a pod when it has something to do for the pod, else once a minute or so
+(kubelet, ``syncFrequency``). A changed annotation of the pod gives it something to do at once; CoreDNS' own plugin
+``reload`` then sees the file within its interval. Where CoreDNS does not say what it runs with, its pods are replaced.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import probes
+from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import (
+    Place,
+    RolloutError,
+    Workload,
+    find_workload,
+    is_ready,
+    saying,
+    what_is_wrong,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import notes
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.fingerprint import fingerprints
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, ref_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Optional
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._dns.questions import Question
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+
+# On the pods that are to look at the Corefile again, and on the template of those that are to be replaced.
+MARK = "netops.kubernetes/corefile-digest"
+POLL_SECONDS = 1.0
+# A kubelet that heard of the pod's change before it heard of the ConfigMap's needs another one.
+TOUCH_SECONDS = 15.0
+PROBLEMS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What to ask for a proof.
+
+    :param run: which probes are this run's.
+    :param corefile: what every CoreDNS runs with.
+    :param touched: whether pods were changed.
+    """
+
+    servers: tuple[str, ...]
+    questions: tuple[Question, ...]
+    run: str
+    corefile: str
+    touched: bool
+
+
+def load(
+    client: KubeClient, place: Place, *, written: str, names: Sequence[str], zones: Sequence[str], timeout: float
+) -> Proof:
+    """Let every CoreDNS take the Corefile if it is not proven yet; then make what a proof asks for.
+
+    :param written: the digest of the text that the caller wrote or found.
+    :param names: names that must resolve.
+    :param zones: zones whose servers must be reached.
+    :param timeout: seconds for all pods to have the Corefile.
+    :raises RolloutError: a pod refuses the Corefile or does not take it in time; the one before is back then.
+    """
+    live, text = place.read(client)
+    _require_not_taken_back(live, place, written)
+    workload = find_workload(client, place)
+    touched = False
+    if notes.read_pending(live, place.key):
+        try:
+            touched = _spread(client, place, timeout)
+        except RolloutError as error:
+            raise revert(client, place, str(error), timeout) from error
+        text = place.read(client)[1]
+    made, questions = probes.make(client, place.ref.namespace, probes.cluster_domain(text))
+    return Proof(workload.addresses(client), (*questions, *probes.about(names, zones)), made.run, text, touched)
+
+
+def finish(
+    client: KubeClient,
+    place: Place,
+    *,
+    run: str,
+    corefile: str,
+    written: str,
+    problems: Sequence[str],
+    timeout: float,
+) -> bool:
+    """End a roll-out: by the answers to its questions, the Corefile is proven or the one before comes back.
+
+    :param run: of the proof, likewise ``corefile``.
+    :param written: the digest of the text that the caller wrote or found.
+    :param problems: what was not answered rightly.
+    :returns: whether anything was noted.
+    :raises RolloutError: there are problems, or somebody else's proof failed and took this text back too.
+    """
+    probes.take_away(client, probes.Probes(run, place.ref.namespace))
+    if problems:
+        more = f"; and {len(problems) - PROBLEMS_SHOWN} more" if len(problems) > PROBLEMS_SHOWN else ""
+        raise revert(client, place, "; ".join(problems[:PROBLEMS_SHOWN]) + more, timeout)
+
+    def settle(live: Optional[Object]) -> tuple[bool, bool]:
+        if live is None:
+            return False, False
+        _require_not_taken_back(live, place, written)
+        is_noted = notes.note_proof(live, place.key, corefile)
+        return is_noted, is_noted
+
+    return update(client, place.ref, settle, check=False)
+
+
+def revert(client: KubeClient, place: Place, seen: str, timeout: float) -> RolloutError:
+    """Give back the last Corefile that was not doubted, and let every CoreDNS take it.
+
+    :param seen: what was wrong.
+    :returns: the error to be raised; it tells what happened to the Corefile, and what CoreDNS says.
+    """
+    workload = find_workload(client, place)
+    said = what_is_wrong(client, workload)
+
+    def give_back(live: Optional[Object]) -> tuple[bool, bool]:
+        is_given = live is not None and notes.take_back(live, place.key)
+        return is_given, is_given
+
+    if update(client, place.ref, give_back, check=False):
+        try:
+            _spread(client, place, timeout)
+            outcome = "The Corefile from before is back, and every CoreDNS runs with it."
+        except RolloutError as error:
+            outcome = f"The Corefile from before is back, but not everywhere: {error}"
+    else:
+        outcome = "No change of the Corefile was pending, so it stays as it is."
+    log = f" CoreDNS says: {' | '.join(said)}." if said else ""
+    return RolloutError(f"{place.ref}, {place.key}", f"{seen}.{log} {outcome}")
+
+
+def _require_not_taken_back(live: Mapping[str, Any], place: Place, written: str) -> None:
+    if notes.is_refused(live, place.key, written):
+        raise RolloutError(
+            f"{place.ref}, {place.key}",
+            "another run found that DNS does not answer with what was written here and later, and took both back",
+            remedy="Run it again",
+        )
+
+
+# ---- until every CoreDNS has it --------------------------------------------------------------------------------------
+
+
+def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
+    """Wait until every CoreDNS runs with the Corefile, whichever it is by then.
+
+    :returns: whether pods were touched or replaced.
+    :raises RolloutError: one refuses it, or does not take it in time.
+    """
+    deadline = time.monotonic() + timeout
+    touched, next_touch = False, 0.0
+    while True:
+        text = place.read(client)[1]
+        workload = find_workload(client, place)
+        wanted = fingerprints(text) if _reloads(text) else frozenset()
+        pods = workload.pods(client)
+        replaced = _mark_of(workload.template) == notes.digest(text)
+        lacking = _lacking(client, workload, pods, wanted) if wanted else {}
+        reason = ""
+        if not wanted or None in lacking.values() or not any(map(is_ready, pods)):
+            if not replaced:
+                _replace(client, workload, text)
+                touched = True
+                workload = find_workload(client, place)
+        elif lacking:
+            reason = "; ".join(f"pod {name} {why}" for name, why in lacking.items())
+            if time.monotonic() > next_touch:
+                _touch(client, [pod for pod in pods if pod["metadata"]["name"] in lacking], text)
+                touched, next_touch = True, time.monotonic() + TOUCH_SECONDS
+        reason = reason or not_ready(workload.live)
+        if not reason:
+            return touched
+        if time.monotonic() > deadline:
+            raise RolloutError(str(workload.ref), f"after {timeout:.0f} s: {reason}", "every CoreDNS with the Corefile")
+        time.sleep(POLL_SECONDS)
+
+
+def _reloads(text: str) -> bool:
+    try:
+        blocks = parse(text).servers
+    except CorefileError:
+        return False
+    return any(directive.name == "reload" for block in blocks for directive in block.directives)
+
+
+def _lacking(
+    client: KubeClient, workload: Workload, pods: Sequence[Object], wanted: frozenset[str]
+) -> dict[str, Optional[str]]:
+    """Why pods do not run with a Corefile, by name; nothing instead of a reason where a pod does not say what it runs.
+
+    :raises RolloutError: one has read it and refuses it.
+    """
+    lacking: dict[str, Optional[str]] = {}
+    running = [pod for pod in pods if is_ready(pod)]
+    for pod, said in zip(running, each(running, partial(saying, client, container=workload.container))):
+        name = pod["metadata"]["name"]
+        if said.refusal and said.running in wanted:
+            raise RolloutError(f"CoreDNS in pod {name} on {pod['spec'].get('nodeName')}", said.refusal)
+        if said.running not in wanted:
+            lacking[name] = "still runs with another Corefile" if said.running else None
+    return lacking
+
+
+def _mark_of(obj: Mapping[str, Any]) -> str:
+    return str(((obj.get("metadata") or {}).get("annotations") or {}).get(MARK, ""))
+
+
+def _replace(client: KubeClient, workload: Workload, text: str) -> None:
+    """New pods, by the workload's own strategy."""
+    annotations = {MARK: notes.digest(text)}
+    client.patch(workload.ref, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+
+
+def _touch(client: KubeClient, pods: Sequence[Object], text: str) -> None:
+    """Make the kubelets look at the ConfigMap."""
+    for pod in pods:
+        number = int(_mark_of(pod).rpartition(".")[2] or "0", 10) + 1 if "." in _mark_of(pod) else 1
+        body = {"metadata": {"annotations": {MARK: f"{notes.digest(text)}.{number}"}}}
+        try:
+            client.patch(ObjectRef("v1", "Pod", pod["metadata"]["name"], ref_of(pod).namespace), body)
+        except KubeError as error:
+            # It went away meanwhile.
+            if error.status != 404:
+                raise
