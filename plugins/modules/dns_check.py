@@ -54,6 +54,10 @@ options:
         type: list
         elements: str
         default: []
+  source:
+    description: What problems call this host.
+    type: str
+    default: this host
   timeout:
     description: Seconds for all answers to become right.
     type: int
@@ -80,7 +84,7 @@ problems:
   returned: success
   type: list
   elements: str
-  sample: ["www.example.com A at 10.96.0.10 over UDP: SERVFAIL"]
+  sample: ["from worker-1, www.example.com A at 10.96.0.10 over UDP: SERVFAIL"]
 answers:
   description: How many answers were right.
   returned: success
@@ -113,6 +117,7 @@ def main() -> None:
             "servers": {"type": "list", "elements": "str", "required": True},
             "port": {"type": "int", "default": 53},
             "questions": {"type": "list", "elements": "dict", "options": question, "required": True},
+            "source": {"type": "str", "default": "this host"},
             "timeout": {"type": "int", "default": 20},
         },
         supports_check_mode=True,
@@ -123,9 +128,10 @@ def main() -> None:
         questions = [question_of(one) for one in asked["questions"]]
         outcomes = ask_until_right(askings(questions, asked["servers"], asked["port"]), asked["timeout"])
         right = [outcome.seconds for outcome in outcomes if not outcome.problem]
+        wrong = [outcome for outcome in outcomes if outcome.problem]
         return {
             "changed": False,
-            "problems": [f"{outcome.asking}: {outcome.problem}" for outcome in outcomes if outcome.problem],
+            "problems": [f"from {asked['source']}, {one.asking}: {one.problem}" for one in wrong],
             "answers": len(right),
             "slowest_ms": round(1000 * max(right, default=0.0)),
         }

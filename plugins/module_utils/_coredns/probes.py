@@ -139,9 +139,15 @@ def about(names: Sequence[str], zones: Sequence[str]) -> list[Question]:
     :param names: each must have an address.
     :param zones: for each somebody who knows it must be reached; not asked where a name lies in it.
     """
-    lying = [f".{name.rstrip('.')}" for name in names]
-    alone = [zone for zone in zones if not any(name.endswith(f".{zone.strip('.')}") for name in lying)]
+    covered = {_zone_of(name, zones) for name in names}
     return [
         *(Question(name, "A", RECORDS) for name in names),
-        *(Question(zone, "SOA", WORD) for zone in alone),
+        *(Question(zone, "SOA", WORD) for zone in zones if zone not in covered),
     ]
+
+
+def _zone_of(name: str, zones: Sequence[str]) -> str:
+    """The narrowest of the zones in which a name lies; empty when it lies in none."""
+    dotted = f".{name.strip('.').lower()}."
+    around = [zone for zone in zones if dotted.endswith("." + f"{zone.strip('.').lower()}.".lstrip("."))]
+    return max(around, key=len, default="")
