@@ -1,23 +1,27 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bare virtual machines, each with one firewall back-end."""
+"""Bare virtual machines, each with one firewall back-end; and a cluster that serves."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.testbed import artefacts
+from tests.testbed import artefacts, cluster
 from tests.testbed.bed import Bed
 from tests.testbed.build import Store
-from tests.testbed.settings import Node, cache_root
+from tests.testbed.cluster import ClusterOptions
+from tests.testbed.inventory import write_inventory
+from tests.testbed.settings import HERE, Node, cache_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NODE = Node(1)
+PLAYBOOKS = HERE.parent.parent / "playbooks"
 # What makes a node one of this back-end.
 PREPARE = {
     "nftables": "true",
@@ -61,3 +65,26 @@ def prepared(bare: Bed, backend: str) -> Bed:
     """One node with the back-end on it."""
     bare.must(NODE, PREPARE[backend])
     return bare
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Bed]:
+    """A cluster of two nodes with Flannel, whose DNS answers on both."""
+    store, options = Store(cache_root()), ClusterOptions()
+    missing = store.missing([cluster.snapshot_artefact(options), artefacts.kernel, artefacts.coredns])
+    assert not missing, f"{missing[0].name} is not built; `make testbed` builds it"
+    bed = Bed(store, f"serving-{os.getpid()}")
+    try:
+        cluster.start(bed, options)
+        bed.start_names(HERE / "names.Corefile")
+        network = ["ansible-playbook", "-i", str(write_inventory(bed)), str(PLAYBOOKS / "cni.yml")]
+        subprocess.run(network, check=True, env={**os.environ, "ANSIBLE_PIPELINING": "1"})
+        for node in bed.nodes:
+            bed.must(
+                node,
+                "for _ in $(seq 120); do dig +time=1 +tries=1 @10.96.0.10 kubernetes.default && exit; done; exit 1",
+                timeout=200.0,
+            )
+        yield bed
+    finally:
+        bed.down()

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 _RUNNING = re.compile(r"plugin/reload: Running configuration (?:SHA512|MD5) = ([0-9a-f]+)")
+_RELOADING = "[INFO] Reloading\n"
 _FAILED = re.compile(r"plugin/reload: (Corefile (?:changed but reload failed|parse failed): .*)")
 _HASH = re.compile(r'^coredns_reload_version_info\{[^}]*value="([0-9a-f]+)"[^}]*\} 1$', re.MULTILINE)
 # What a log says when something is wrong; warnings of informers about short breaks are no news.
@@ -50,6 +51,7 @@ def hash_in_metrics(text: str) -> str:
 
 
 def complaints(text: str, most: int) -> list[str]:
-    """The last lines of a log that say what is wrong, each once."""
-    lines = [line.strip() for line in text.splitlines() if _COMPLAINT.search(line)]
+    """The last lines of a log that say what is wrong since the last reload began, each once."""
+    latest = text[max(0, text.rfind(_RELOADING)) :]
+    lines = [line.strip() for line in latest.splitlines() if _COMPLAINT.search(line)]
     return list(dict.fromkeys(reversed(lines)))[:most][::-1]

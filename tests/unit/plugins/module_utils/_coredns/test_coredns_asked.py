@@ -47,6 +47,8 @@ def test_metrics() -> None:
 def test_complaints() -> None:
     lost = "[ERROR] plugin/errors: 2 www.example.com. A: read udp 10.244.0.2:3->192.0.2.1:53: i/o timeout"
     assert complaints(f"{STARTED}{lost}\n[WARNING] plugin/x: y\n{lost}\n", 3) == [lost]
+    # What was wrong with the Corefile before is no news.
+    assert complaints(f"{lost}\n{REFUSED}", 3) == REFUSED.splitlines()[1:]
     assert complaints("[FATAL] plugin/loop: Loop (127.0.0.1:1 -> :53) detected\n", 3) != []
     assert complaints("".join(f"[ERROR] {number}\n" for number in range(9)), 2) == ["[ERROR] 7", "[ERROR] 8"]
 

@@ -1,0 +1,231 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module coredns_rollout against a real API server. Nothing runs pods here, so no CoreDNS says anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import rollout
+from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import Place, RolloutError
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import notes
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.support.corefiles import KUBEADM
+from tests.support.modules import Module
+from tests.support.mortal import Killed, Mortal
+from tests.support.workloads_double import WorkloadsDouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+REF = ObjectRef("v1", "ConfigMap", "coredns", "kube-system")
+PLACE = Place(REF, "Corefile")
+DEPLOYMENT = ObjectRef("apps/v1", "Deployment", "coredns", "kube-system")
+LABELS = {"k8s-app": "kube-dns"}
+
+
+def objects(corefile: str = KUBEADM) -> list[dict[str, Any]]:
+    """CoreDNS as kubeadm installs it, as far as it matters here."""
+    place = {"name": "coredns", "namespace": "kube-system"}
+    volume = {"name": "config-volume", "configMap": {"name": "coredns"}}
+    container = {"name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.14.2"}
+    template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container], "volumes": [volume]}}
+    ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "metrics", "port": 9153, "protocol": "TCP"}]
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"Corefile": corefile}},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": place,
+            "spec": {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": template},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "kube-dns", "namespace": "kube-system"},
+            "spec": {"selector": LABELS, "ports": ports},
+        },
+    ]
+
+
+@pytest.fixture
+def coredns(api: str, client: KubeClient) -> Iterator[None]:
+    for ref in (REF, DEPLOYMENT):
+        client.delete(ref, propagation="Background")
+    apply_all(client, objects(), force=True, check=False)
+    with WorkloadsDouble(api):
+        yield
+
+
+@pytest.fixture
+def corefile(api: str) -> Module:
+    return Module("corefile", {"kubeconfig": api, "provisional": True})
+
+
+@pytest.fixture
+def coredns_rollout(api: str) -> Module:
+    return Module("coredns_rollout", {"kubeconfig": api, "wait_timeout": 20})
+
+
+def live(client: KubeClient) -> dict[str, Any]:
+    found = client.get(REF)
+    assert found
+    return found
+
+
+def probes_left(client: KubeClient) -> list[str]:
+    listed = [*client.list("v1", "Service", "kube-system"), *client.list("discovery.k8s.io/v1", "EndpointSlice")]
+    return [one["metadata"]["name"] for one in listed if one["metadata"]["name"].startswith("netops-dns")]
+
+
+def ended(module: Module, edited: dict[str, Any], loaded: dict[str, Any], *problems: str) -> dict[str, Any]:
+    return module(
+        state="finished",
+        digest=edited["digest"],
+        run=loaded["run"],
+        corefile=loaded["corefile"],
+        problems=list(problems),
+    )
+
+
+@pytest.mark.usefixtures("coredns")
+def test_proven(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
+    edited = corefile(cache_ttl=300)
+    assert edited["changed"]
+    loaded = coredns_rollout(state="loaded", digest=edited["digest"], names=["www.example.com"], zones=["."])
+    assert loaded["changed"], loaded
+    service = client.get(ObjectRef("v1", "Service", "kube-dns", "kube-system"))
+    assert service
+    assert loaded["servers"] == service["spec"]["clusterIPs"]
+    names = [question["name"].partition(f"-{loaded['run']}")[0] for question in loaded["questions"]]
+    assert names == [
+        "kubernetes.default.svc.cluster.local",
+        "netops-dns-headless",
+        "netops-dns-external",
+        "www.example.com",
+    ]
+    assert len(probes_left(client)) == 3
+    assert ended(coredns_rollout, edited, loaded)["changed"]
+    assert probes_left(client) == []
+    assert notes.read_pending(live(client), "Corefile") is None
+    # Again: nothing is pending, so nothing is waited for.
+    again = corefile(cache_ttl=300)
+    loaded = coredns_rollout(state="loaded", digest=again["digest"])
+    assert not again["changed"]
+    assert not loaded["changed"]
+    assert not ended(coredns_rollout, again, loaded)["changed"]
+
+
+@pytest.mark.usefixtures("coredns")
+def test_problems_give_the_corefile_back(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
+    edited = corefile(upstreams={"servers": ["192.0.2.53"]})
+    loaded = coredns_rollout(state="loaded", digest=edited["digest"])
+    lines = [f"from node{number}, www.example.com A at 10.96.0.10 over UDP: SERVFAIL" for number in range(7)]
+    done = ended(coredns_rollout, edited, loaded, *lines)
+    assert done["failed"]
+    assert done["msg"] == (
+        f"ConfigMap 'kube-system/coredns', Corefile: {'; '.join(lines[:5])}; and 2 more. "
+        "The Corefile from before is back, and every CoreDNS runs with it."
+    )
+    assert live(client)["data"]["Corefile"] == KUBEADM
+    assert probes_left(client) == []
+
+
+@pytest.mark.usefixtures("coredns")
+def test_problems_without_a_change(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
+    unchanged = corefile(cache_ttl=30)
+    assert not unchanged["changed"]
+    loaded = coredns_rollout(state="loaded", digest=unchanged["digest"])
+    done = ended(coredns_rollout, unchanged, loaded, "from node1, a A at 10.96.0.10 over UDP: no answer in time")
+    assert done["msg"].endswith("No change of the Corefile was pending, so it stays as it is.")
+    assert live(client)["data"]["Corefile"] == KUBEADM
+
+
+@pytest.mark.usefixtures("coredns")
+def test_whose_edit_went_with_another_is_told(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
+    first, second = corefile(cache_ttl=300), corefile(upstreams={"servers": ["192.0.2.53"]})
+    loaded = coredns_rollout(state="loaded", digest=second["digest"])
+    assert ended(coredns_rollout, second, loaded, "nothing answers")["failed"]
+    done = coredns_rollout(state="loaded", digest=first["digest"])
+    assert done["msg"] == (
+        "ConfigMap 'kube-system/coredns', Corefile: another run found that DNS does not answer with what was written "
+        "here and later, and took both back. Run it again."
+    )
+    assert corefile(cache_ttl=300)["digest"] == first["digest"]
+    loaded = coredns_rollout(state="loaded", digest=first["digest"])
+    assert not ended(coredns_rollout, first, loaded).get("failed")
+    assert "cache 300" in live(client)["data"]["Corefile"]
+
+
+@pytest.mark.usefixtures("coredns")
+def test_proof_of_the_first_of_two(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
+    first = corefile(cache_ttl=300)
+    loaded = coredns_rollout(state="loaded", digest=first["digest"])
+    second = corefile(upstreams={"servers": ["192.0.2.53"]})
+    assert ended(coredns_rollout, first, loaded)["changed"]
+    loaded = coredns_rollout(state="loaded", digest=second["digest"])
+    assert ended(coredns_rollout, second, loaded, "nothing answers")["failed"]
+    assert live(client)["data"]["Corefile"] == first["corefile"]
+
+
+@pytest.mark.usefixtures("coredns")
+def test_killed_anywhere_and_run_again(corefile: Module, client: KubeClient) -> None:
+    """Before each of its writes; the next run ends what the first began, whichever way."""
+    wishes: list[dict[str, Any]] = [{"cache_ttl": 301}, {"cache_ttl": 302}]
+    for wish, problems in zip(wishes, ([], ["nothing answers"])):
+        before = live(client)["data"]["Corefile"]
+        edited = corefile(**wish)
+        step = 0
+        while True:
+            mortal: Any = Mortal(client, step)
+            try:
+                proof = rollout.load(mortal, PLACE, written=edited["digest"], names=(), zones=(), timeout=20.0)
+                rollout.finish(
+                    mortal,
+                    PLACE,
+                    run=proof.run,
+                    corefile=proof.corefile,
+                    written=edited["digest"],
+                    problems=problems,
+                    timeout=20.0,
+                )
+            except Killed:
+                step += 1
+                assert step < 20
+                continue
+            except RolloutError:
+                assert problems
+            break
+        assert step > 2
+        assert (live(client)["data"]["Corefile"] == before) is bool(problems)
+        assert notes.read_pending(live(client), "Corefile") is None
+
+
+def test_bad_input(api: str, client: KubeClient) -> None:
+    client.delete(DEPLOYMENT, propagation="Background")
+    module = Module("coredns_rollout", {"kubeconfig": api})
+    assert module(state="finished", digest="x")["msg"] == (
+        "state is finished but all of the following are missing: run, corefile"
+    )
+    assert module(state="loaded", digest="x", name="nobody")["msg"] == (
+        "ConfigMap 'kube-system/nobody': it is not there, or has no key Corefile; expected the ConfigMap that CoreDNS "
+        "reads."
+    )
+    apply_all(client, objects()[:1], force=True, check=False)
+    assert module(state="loaded", digest="x")["msg"] == (
+        "ConfigMap 'kube-system/coredns': no Deployment and no DaemonSet mounts it; expected the one that runs CoreDNS"
+        ". Name its ConfigMap."
+    )
+    assert not module(check=True, state="loaded", digest="x")["changed"]
+
+
+@pytest.mark.usefixtures("coredns")
+def test_uninstalled_while_something_is_pending(corefile: Module, client: KubeClient) -> None:
+    corefile(cache_ttl=300)
+    assert corefile(state="absent")["changed"]
+    assert live(client)["data"]["Corefile"] == KUBEADM
+    assert not live(client)["metadata"].get("annotations")

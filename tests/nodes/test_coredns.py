@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role coredns on a real cluster: under look-ups, with a server that nobody answers at, killed, and twice at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes import PENDING
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.nodes.resolving import Resolving
+from tests.support.modules import Module
+from tests.testbed.settings import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.testbed.bed import Bed
+
+# One cluster serves them all, in this order.
+pytestmark = pytest.mark.xdist_group("coredns")
+
+PLAYBOOK = Path(__file__).parent / "playbooks" / "coredns.yml"
+REF = ObjectRef("v1", "ConfigMap", "coredns", "kube-system")
+DNS = "10.96.0.10"
+NAMES = ["kubernetes.default.svc.cluster.local", "www.example.com"]
+SITE = "198.18.0.1"
+# Nobody's address on the bridge.
+NOBODY = "198.18.0.99"
+QUICK_RELOAD = {"name": "reload", "arguments": ["2s", "1s"]}
+VERIFIED = {"coredns_verify_names": ["www.example.com"]}
+ROUNDS = 3
+
+
+def kubeconfig(bed: Bed) -> str:
+    return str(bed.folder / "kubeconfig")
+
+
+def play(bed: Bed, **variables: Any) -> tuple[int, str]:
+    """Run the playbook; its status and what it said."""
+    done = subprocess.run(
+        ["ansible-playbook", "-i", str(bed.folder / "inventory"), str(PLAYBOOK), "-e", json.dumps(variables)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "ANSIBLE_PIPELINING": "1"},
+        timeout=400,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def live(bed: Bed) -> dict[str, Any]:
+    found = connect({"kubeconfig": kubeconfig(bed)}).get(REF)
+    assert found
+    return found
+
+
+def pending(obj: Mapping[str, Any]) -> bool:
+    return PENDING in (obj["metadata"].get("annotations") or {})
+
+
+def probes_left(bed: Bed) -> list[str]:
+    services = connect({"kubeconfig": kubeconfig(bed)}).list("v1", "Service", "kube-system")
+    return [one["metadata"]["name"] for one in services if one["metadata"]["name"].startswith("netops-dns")]
+
+
+def test_edit_under_look_ups(serving: Bed) -> None:
+    with (
+        Resolving(serving, Node(2), DNS, NAMES) as far,
+        Resolving(serving, Node(1), DNS, NAMES) as near,
+    ):
+        status, said = play(
+            serving,
+            coredns_verify_names=["www.example.com", "intranet.corp.example.com"],
+            coredns_upstreams={"servers": [SITE], "policy": "sequential"},
+            coredns_stub_domains=[{"domain": "corp.example.com", "servers": [SITE]}],
+            coredns_plugins=[QUICK_RELOAD],
+        )
+    assert status == 0, said
+    for client in (far, near):
+        print(client.seen)
+        assert client.seen.count > 100
+        assert client.seen.failures == (), client.seen
+    assert "forward . 198.18.0.1 {" in live(serving)["data"]["Corefile"]
+    assert not pending(live(serving))
+    assert probes_left(serving) == []
+    [answer] = serving.must(Node(2), f"dig +short @{DNS} intranet.corp.example.com").split()
+    assert answer == "203.0.113.20"
+
+
+def test_server_at_which_nobody_answers(serving: Bed) -> None:
+    before = live(serving)["data"]
+    status, said = play(serving, **VERIFIED, coredns_upstreams={"servers": [NOBODY]})
+    assert status == 2
+    for part in (
+        "from node1, www.example.com A at 10.96.0.10 over UDP: SERVFAIL",
+        "from node2, www.example.com A at 10.96.0.10 over TCP: SERVFAIL",
+        "CoreDNS says: coredns-",
+        f"->{NOBODY}:53: i/o timeout",
+        "The Corefile from before is back, and every CoreDNS runs with it.",
+    ):
+        assert part in said
+    assert live(serving)["data"] == before
+    assert not pending(live(serving))
+    assert probes_left(serving) == []
+    assert "203.0.113.10" in serving.must(Node(2), f"dig +short @{DNS} www.example.com")
+
+
+@pytest.mark.parametrize(("server", "status"), [(NOBODY, 2), (SITE, 0)])
+def test_killed_between_write_and_proof(serving: Bed, server: str, status: int) -> None:
+    before = live(serving)["data"]["Corefile"]
+    written = Module("corefile", {"kubeconfig": kubeconfig(serving)})(
+        upstreams={"servers": [server]}, cache_ttl=29, provisional=True
+    )
+    assert written["changed"]
+    assert pending(live(serving))
+    ended, said = play(serving, **VERIFIED, coredns_upstreams={"servers": [server]}, coredns_cache_ttl=29)
+    assert ended == status, said
+    assert not pending(live(serving))
+    assert (live(serving)["data"]["Corefile"] == before) is (status != 0)
+
+
+def test_two_at_once(serving: Bed) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(ROUNDS):
+            one = {"coredns_hosts": [{"address": f"192.0.2.{number + 1}", "names": [f"host{number}.example.com"]}]}
+            forward = {"name": "forward", "arguments": [".", SITE]}
+            other = {"coredns_zones": [{"zone": f"zone{number}.example.com:53", "plugins": [forward]}]}
+            ended = list(pool.map(lambda wishes: play(serving, **wishes), (one, other)))
+            assert [status for status, _said in ended] == [0, 0], ended
+    corefile = live(serving)["data"]["Corefile"]
+    for number in range(ROUNDS):
+        assert f"192.0.2.{number + 1} host{number}.example.com" in corefile
+        assert f"zone{number}.example.com:53 {{" in corefile
+    assert not pending(live(serving))
+
+
+def test_without_reload_pods_are_replaced(serving: Bed) -> None:
+    with Resolving(serving, Node(2), DNS, NAMES) as client:
+        status, said = play(serving, **VERIFIED, coredns_plugins=[{"name": "reload", "state": "absent"}])
+        assert status == 0, said
+        status, said = play(serving, **VERIFIED, coredns_plugins=[QUICK_RELOAD], coredns_cache_ttl=31)
+        assert status == 0, said
+    print(client.seen)
+    assert "cache 31" in live(serving)["data"]["Corefile"]
+    assert not pending(live(serving))
