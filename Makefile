@@ -98,7 +98,7 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
-	pytest -q -n 2 tests/nodes
+	pytest -q -n 2 --dist loadgroup tests/nodes
 	tests/gates/scenarios
 
 .PHONY: cni

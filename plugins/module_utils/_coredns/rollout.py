@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import probes
+from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import fields, probes
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import (
     Place,
     RolloutError,
@@ -36,7 +36,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update imp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, Optional
+    from typing import Any, Callable, Optional
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._dns.questions import Question
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
@@ -81,7 +81,7 @@ def load(
     _require_not_taken_back(live, place, written)
     workload = find_workload(client, place)
     touched = False
-    if notes.read_pending(live, place.key):
+    if notes.read_pending(live, place.key) or fields.is_pending(workload.live):
         try:
             touched = _spread(client, place, timeout)
         except RolloutError as error:
@@ -121,7 +121,8 @@ def finish(
         is_noted = notes.note_proof(live, place.key, corefile)
         return is_noted, is_noted
 
-    return update(client, place.ref, settle, check=False)
+    settled = update(client, place.ref, settle, check=False)
+    return _on_workload(client, find_workload(client, place), fields.note_proof) or settled
 
 
 def revert(client: KubeClient, place: Place, seen: str, timeout: float) -> RolloutError:
@@ -137,16 +138,38 @@ def revert(client: KubeClient, place: Place, seen: str, timeout: float) -> Rollo
         is_given = live is not None and notes.take_back(live, place.key)
         return is_given, is_given
 
-    if update(client, place.ref, give_back, check=False):
+    # Where both are new, the new CoreDNS must not read the old Corefile for long, nor the old one the new.
+    given = [
+        name
+        for name, is_given in (
+            ("Corefile", update(client, place.ref, give_back, check=False)),
+            (workload.ref.kind, _on_workload(client, workload, fields.take_back)),
+        )
+        if is_given
+    ]
+    if given:
+        is_back = f"The {' and the '.join(given)} from before {'is' if len(given) == 1 else 'are'} back"
         try:
             _spread(client, place, timeout)
-            outcome = "The Corefile from before is back, and every CoreDNS runs with it."
+            outcome = f"{is_back}, and every CoreDNS runs with {'it' if len(given) == 1 else 'them'}."
         except RolloutError as error:
-            outcome = f"The Corefile from before is back, but not everywhere: {error}"
+            outcome = f"{is_back}, but not everywhere: {error}"
     else:
         outcome = "No change of the Corefile was pending, so it stays as it is."
     log = f" CoreDNS says: {' | '.join(said)}." if said else ""
     return RolloutError(f"{place.ref}, {place.key}", f"{seen}.{log} {outcome}")
+
+
+def _on_workload(client: KubeClient, workload: Workload, act: Callable[[Object], bool]) -> bool:
+    """Act on the notes of the workload, if there are any."""
+    if not fields.is_pending(workload.live):
+        return False
+
+    def change(live: Optional[Object]) -> tuple[bool, bool]:
+        is_done = live is not None and act(live)
+        return is_done, is_done
+
+    return update(client, workload.ref, change, check=False)
 
 
 def _require_not_taken_back(live: Mapping[str, Any], place: Place, written: str) -> None:
