@@ -47,8 +47,8 @@ options:
     type: int
   image:
     description: >-
-      The image of CoreDNS. M(netops.kubernetes.corefile) brings the Corefile to its version with O(ignore:version) and
-      O(ignore:migrate_from).
+      The image of CoreDNS. M(netops.kubernetes.corefile) brings the Corefile to its version with its option of the same
+      name. Permission to watch EndpointSlices is given along.
     type: str
   anti_affinity:
     description: >-

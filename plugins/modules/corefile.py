@@ -60,6 +60,11 @@ options:
       The version of CoreDNS that must take the Corefile. By default it is read from the image of the workload that
       mounts the ConfigMap; where that does not tell, it is the newest that is known.
     type: str
+  image:
+    description: >-
+      The image of the CoreDNS that is to read the Corefile. It is brought from the version that runs to that of the
+      image's tag before the other wishes, as with O(migrate_from) and O(version).
+    type: str
   migrate_from:
     description: >-
       The version of CoreDNS that the Corefile was written for. It is brought to O(version) before the other wishes,
@@ -261,7 +266,7 @@ digest:
   sample: 5f1a0c2b9d3e4f60
 migration:
   description: What the migration did, step by step.
-  returned: when O(migrate_from) is given
+  returned: when O(migrate_from) or O(image) is given
   type: list
   elements: dict
   sample: []
@@ -342,12 +347,14 @@ def main() -> None:
             "provisional": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "version": {"type": "str"},
+            "image": {"type": "str"},
             "migrate_from": {"type": "str"},
             "accept_loss": {"type": "bool", "default": False},
             "content": {"type": "str"},
             **wishes_spec(),
             "external_plugins": {"type": "list", "elements": "str", "default": []},
         },
+        mutually_exclusive=[("image", "version"), ("image", "migrate_from"), ("image", "path")],
         supports_check_mode=True,
     )
 

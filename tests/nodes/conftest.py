@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NODE = Node(1)
+# Refused at once while no CoreDNS is ready, so it waits between.
+DNS_ANSWERS = (
+    "for _ in $(seq 240); do dig +time=1 +tries=1 @10.96.0.10 kubernetes.default && exit; sleep 0.5; done; exit 1"
+)
 PLAYBOOKS = HERE.parent.parent / "playbooks"
 # What makes a node one of this back-end.
 PREPARE = {
@@ -80,11 +84,7 @@ def serving() -> Iterator[Bed]:
         network = ["ansible-playbook", "-i", str(write_inventory(bed)), str(PLAYBOOKS / "cni.yml")]
         subprocess.run(network, check=True, env={**os.environ, "ANSIBLE_PIPELINING": "1"})
         for node in bed.nodes:
-            bed.must(
-                node,
-                "for _ in $(seq 120); do dig +time=1 +tries=1 @10.96.0.10 kubernetes.default && exit; done; exit 1",
-                timeout=200.0,
-            )
+            bed.must(node, DNS_ANSWERS, timeout=300.0)
         yield bed
     finally:
         bed.down()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OWNER = "coredns"
 AUTOSCALER = "netops-dns-autoscaler"
+SLICES = "netops-coredns-endpointslices"
 IMAGE = "registry.k8s.io/cpa/cluster-proportional-autoscaler:v1.9.0"
 LINEAR, LADDER = "linear", "ladder"
 _RBAC = "rbac.authorization.k8s.io"
@@ -133,6 +134,20 @@ def autoscaler(target: ObjectRef, wish: Mapping[str, Any]) -> list[Object]:
         _object(
             "apps/v1", "Deployment", AUTOSCALER, namespace, spec=_deployment(target, str(wish.get("image") or IMAGE))
         ),
+    ]
+
+
+def permissions(target: ObjectRef, service_account: str) -> list[Object]:
+    """What a newer CoreDNS watches and an older one's permissions may lack: EndpointSlices (plugin kubernetes, 1.9.0).
+
+    They stand beside those that are there, so that taking them away takes nothing else.
+    """
+    subject = {"kind": "ServiceAccount", "name": service_account, "namespace": target.namespace}
+    role = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": SLICES}
+    rule = _rule("discovery.k8s.io", "endpointslices", "list", "watch")
+    return [
+        _object(f"{_RBAC}/v1", "ClusterRole", SLICES, rules=[rule]),
+        _object(f"{_RBAC}/v1", "ClusterRoleBinding", SLICES, roleRef=role, subjects=[subject]),
     ]
 
 

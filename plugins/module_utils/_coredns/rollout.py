@@ -198,9 +198,13 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
         wanted = fingerprints(text) if _reloads(text) else frozenset()
         pods = workload.pods(client)
         replaced = _mark_of(workload.template) == notes.digest(text)
-        lacking = _lacking(client, workload, pods, wanted) if wanted else {}
+        # Pods that are about to be replaced need not take a Corefile that is not meant for them.
+        is_rolling = _is_rolling(workload.live)
+        lacking = _lacking(client, workload, pods, wanted) if wanted and not is_rolling else {}
         reason = ""
-        if not wanted or None in lacking.values() or not any(map(is_ready, pods)):
+        if is_rolling:
+            reason = "not all of its pods are new yet"
+        elif not wanted or None in lacking.values() or not any(map(is_ready, pods)):
             if not replaced:
                 _replace(client, workload, text)
                 touched = True
@@ -216,6 +220,15 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
         if time.monotonic() > deadline:
             raise RolloutError(str(workload.ref), f"after {timeout:.0f} s: {reason}", "every CoreDNS with the Corefile")
         time.sleep(POLL_SECONDS)
+
+
+def _is_rolling(live: Mapping[str, Any]) -> bool:
+    """Whether pods of an earlier template are still there, or some of the newest are not."""
+    status = live.get("status") or {}
+    if live["kind"] != "Deployment" or (status.get("observedGeneration") or 0) < live["metadata"]["generation"]:
+        return bool(live["kind"] == "Deployment")
+    updated = status.get("updatedReplicas", 0)
+    return bool(updated < live["spec"].get("replicas", 1) or status.get("replicas", 0) > updated)
 
 
 def _reloads(text: str) -> bool:

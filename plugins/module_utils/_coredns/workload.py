@@ -78,6 +78,11 @@ class Workload:
         found = storage.container_of(self.live) or self.template["spec"]["containers"][0]
         return str(found["name"])
 
+    @property
+    def service_account(self) -> str:
+        """Under which its pods ask the API."""
+        return str(self.template["spec"].get("serviceAccountName") or "default")
+
     def pods(self, client: KubeClient) -> list[Object]:
         """Its pods, those that are being deleted left out."""
         labels = self.live["spec"]["selector"].get("matchLabels") or {}

@@ -40,11 +40,11 @@ def coredns_workload(
     place = Place(ObjectRef("v1", "ConfigMap", asked["name"], asked["namespace"]), "")
     workload = find_workload(client, place)
     is_wanted = asked["state"] == "present"
-    if workload.ref.kind != "Deployment":
-        raise ScalingError(str(workload.ref), "CoreDNS runs as a DaemonSet, one on each node", "a Deployment")
     labels = workload.live["spec"]["selector"].get("matchLabels") or {}
     wishes = _wishes(asked, labels) if is_wanted else {}
     objects = _objects(asked, workload, labels) if is_wanted else []
+    if workload.ref.kind != "Deployment" and (wishes or objects):
+        raise ScalingError(str(workload.ref), "CoreDNS runs as a DaemonSet, one on each node", "a Deployment")
     if wishes.get("anti_affinity") and asked["anti_affinity"] == "required":
         _require_room(client, workload, wishes.get("replicas") or workload.live["spec"].get("replicas", 1))
     changes = converge(client, objects, owner=beside.OWNER, prune=True, force=False, check=check, timeout=_SECONDS)
@@ -93,6 +93,7 @@ def _objects(asked: Mapping[str, Any], workload: Workload, labels: Mapping[str, 
     return [
         *([beside.disruption_budget(workload.ref, labels, budget, replicas)] if budget else []),
         *(beside.autoscaler(workload.ref, scaler) if scaler else []),
+        *(beside.permissions(workload.ref, workload.service_account) if asked["image"] else []),
     ]
 
 

@@ -22,6 +22,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.valida
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import (
     NEWEST,
     version_of,
+    version_of_image,
     version_with_kubernetes,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
@@ -71,13 +72,13 @@ def run_edit(
     """
     ref = _config_map(params)
     name = str(path or ref)
-    version = _version(params, client)
+    migrate_from, version = _versions(params, client)
     steps: list[dict[str, Any]] = []
 
     def edit(before: str) -> str:
         text = before if params["content"] is None else params["content"]
-        if params["migrate_from"]:
-            plan = migrate(text, params["migrate_from"], version, params["external_plugins"])
+        if migrate_from:
+            plan = migrate(text, migrate_from, version, params["external_plugins"])
             _require_acceptable(plan, name, version, accept_loss=params["accept_loss"])
             steps[:] = [step.to_output() for step in plan.steps]
             text = plan.text
@@ -106,7 +107,25 @@ def run_edit(
         "api_requests": client.requests if client else 0,
         "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
     }
-    return ({**result, "migration": steps} if params["migrate_from"] else result), warnings
+    return ({**result, "migration": steps} if migrate_from else result), warnings
+
+
+def _versions(params: Mapping[str, Any], client: KubeClient | None) -> tuple[str | None, str]:
+    """The version that the Corefile comes from, if it is to be migrated, and the one that must take it.
+
+    :raises CorefileError: an image does not tell its version.
+    """
+    if not params["image"] or client is None:
+        return params["migrate_from"], _version(params, client)
+    version = version_of_image(params["image"])
+    if version is None:
+        raise CorefileError(
+            f"image {params['image']!r}",
+            "its tag does not tell a version of CoreDNS",
+            "a tag such as v1.14.2",
+            "Set version instead, and migrate_from",
+        )
+    return storage.version_in_cluster(client, params["namespace"], params["name"]), version
 
 
 def _require_acceptable(plan: Plan, name: str, version: str, *, accept_loss: bool) -> None:
