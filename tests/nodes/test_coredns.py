@@ -17,6 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client imp
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.nodes.resolving import Resolving
 from tests.support.modules import Module
+from tests.testbed import artefacts
 from tests.testbed.settings import Node
 
 if TYPE_CHECKING:
@@ -151,3 +152,53 @@ def test_without_reload_pods_are_replaced(serving: Bed) -> None:
     print(client.seen)
     assert "cache 31" in live(serving)["data"]["Corefile"]
     assert not pending(live(serving))
+
+
+def images(bed: Bed) -> set[str]:
+    """What runs CoreDNS."""
+    pods = connect({"kubeconfig": kubeconfig(bed)}).list("v1", "Pod", "kube-system", "k8s-app=kube-dns")
+    return {
+        pod["spec"]["containers"][0]["image"].rpartition(":")[2]
+        for pod in pods
+        if not pod["metadata"].get("deletionTimestamp")
+    }
+
+
+def bring(bed: Bed, archive: Path) -> None:
+    """Put an image into every node's store, where a registry would be asked else."""
+    for node in bed.nodes:
+        words = [*bed.ssh_command(node), "ctr --namespace k8s.io images import --snapshotter overlayfs -"]
+        with archive.open("rb") as content:
+            subprocess.run(words, stdin=content, check=True, capture_output=True, timeout=120)
+
+
+def test_another_version_and_back(serving: Bed) -> None:
+    assert not serving.store.missing([artefacts.older_coredns]), "`make testbed` builds CoreDNS 1.11.3"
+    bring(serving, serving.store.path(artefacts.older_coredns) / "coredns.tar")
+    with Resolving(serving, Node(2), DNS, NAMES) as client:
+        status, said = play(serving, **VERIFIED, coredns_image=artefacts.OLDER_COREDNS)
+        assert status == 0, said
+        assert images(serving) == {"v1.11.3"}
+        status, said = play(serving, **VERIFIED)
+        assert status == 0, said
+    print(client.seen)
+    assert images(serving) == {"v1.14.2"}
+    assert "203.0.113.10" in serving.must(Node(2), f"dig +short @{DNS} www.example.com")
+
+
+def test_image_that_nobody_has(serving: Bed) -> None:
+    before = live(serving)["data"]
+    with Resolving(serving, Node(2), DNS, NAMES) as client:
+        status, said = play(
+            serving,
+            **VERIFIED,
+            coredns_image="registry.k8s.io/coredns/coredns:v1.13.1",
+            coredns_cache_ttl=47,
+            coredns_wait_timeout=40,
+        )
+    print(client.seen)
+    assert status == 2
+    assert "not all of its pods are new yet" in said
+    assert "The Corefile and the Deployment from before are back, and every CoreDNS runs with them." in said
+    assert images(serving) == {"v1.14.2"}
+    assert live(serving)["data"] == before

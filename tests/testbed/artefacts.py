@@ -259,6 +259,33 @@ def corefile_judge(version: str, module_file: str, tags: str = "") -> Artefact:
     return Artefact(name, (tags, *text_of(*sources)), (), make)
 
 
+def make_older_coredns(step: Step) -> None:
+    """``coredns.tar``: an image of CoreDNS 1.11.3, out of the modules of its judge."""
+    environment = {
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-trimpath -buildvcs=false",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
+    program = step.folder / "coredns"
+    step.run(
+        *(go_program(step.store.root), "build", "-modfile=v1.11.3.mod", "-ldflags", "-s -w"),
+        *("-o", str(program), "github.com/coredns/coredns"),
+        cwd=HERE / "go" / "corefile",
+        env=environment,
+    )
+    write_image(Image(OLDER_COREDNS, ((program, "coredns"),), ("/coredns",)), step.folder / "coredns.tar")
+    program.unlink()
+
+
+# Only the test that changes CoreDNS' version wants it, so the nodes' disk does not hold it.
+OLDER_COREDNS = "registry.k8s.io/coredns/coredns:v1.11.3"
+older_coredns = Artefact(
+    "coredns-1.11.3",
+    (OLDER_COREDNS, *text_of(HERE / "go" / "corefile" / "v1.11.3.mod", HERE / "go" / "corefile" / "v1.11.3.sum")),
+    (),
+    make_older_coredns,
+)
 # The newest, one before several `forward` in a block, and one before `transfer` was a plugin.
 COREFILE_JUDGES = (
     corefile_judge("1.14.7", "go.mod"),
@@ -602,7 +629,7 @@ ALL = {
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
         *(kwok, calico, calico_layer, calico_images, helm, cilium_chart, corefile_migration),
-        *(flannel_older, flannel_older_images),
+        *(flannel_older, flannel_older_images, older_coredns),
         *COREFILE_JUDGES,
     )
 }
