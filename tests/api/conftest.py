@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
+from tests.support.coredns_objects import DEPLOYMENT, REF, SERVICE, objects
 from tests.testbed.api_ring import ApiRing
 
 if TYPE_CHECKING:
@@ -59,3 +61,14 @@ def cluster_policies(client: KubeClient) -> None:
     }
     client.apply(definition)
     wait_ready(client, [definition], 60.0)
+
+
+@pytest.fixture
+def installed(api: str, client: KubeClient) -> Iterator[str]:
+    """The path of the kubeconfig of a cluster with CoreDNS' objects, which other tests do not want."""
+    for ref in (REF, DEPLOYMENT, SERVICE):
+        client.delete(ref, propagation="Background")
+    apply_all(client, objects(), force=True, check=False)
+    yield api
+    for ref in (REF, DEPLOYMENT, SERVICE):
+        client.delete(ref, propagation="Background")

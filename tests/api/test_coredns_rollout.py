@@ -10,8 +10,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import rollout
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import Place, RolloutError
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import notes
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.support.coredns_objects import DEPLOYMENT, REF, SERVICE
 from tests.support.corefiles import KUBEADM
 from tests.support.modules import Module
 from tests.support.mortal import Killed, Mortal
@@ -22,42 +21,13 @@ if TYPE_CHECKING:
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
-REF = ObjectRef("v1", "ConfigMap", "coredns", "kube-system")
 PLACE = Place(REF, "Corefile")
-DEPLOYMENT = ObjectRef("apps/v1", "Deployment", "coredns", "kube-system")
-LABELS = {"k8s-app": "kube-dns"}
-
-
-def objects(corefile: str = KUBEADM) -> list[dict[str, Any]]:
-    """CoreDNS as kubeadm installs it, as far as it matters here."""
-    place = {"name": "coredns", "namespace": "kube-system"}
-    volume = {"name": "config-volume", "configMap": {"name": "coredns"}}
-    container = {"name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.14.2"}
-    template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container], "volumes": [volume]}}
-    ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "metrics", "port": 9153, "protocol": "TCP"}]
-    return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"Corefile": corefile}},
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": place,
-            "spec": {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": template},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "kube-dns", "namespace": "kube-system"},
-            "spec": {"selector": LABELS, "ports": ports},
-        },
-    ]
 
 
 @pytest.fixture
-def coredns(api: str, client: KubeClient) -> Iterator[None]:
-    for ref in (REF, DEPLOYMENT):
-        client.delete(ref, propagation="Background")
-    apply_all(client, objects(), force=True, check=False)
-    with WorkloadsDouble(api):
+def coredns(installed: str) -> Iterator[None]:
+    """The same, with a Deployment that says that its pods are ready."""
+    with WorkloadsDouble(installed):
         yield
 
 
@@ -98,7 +68,7 @@ def test_proven(corefile: Module, coredns_rollout: Module, client: KubeClient) -
     assert edited["changed"]
     loaded = coredns_rollout(state="loaded", digest=edited["digest"], names=["www.example.com"], zones=["."])
     assert loaded["changed"], loaded
-    service = client.get(ObjectRef("v1", "Service", "kube-dns", "kube-system"))
+    service = client.get(SERVICE)
     assert service
     assert loaded["servers"] == service["spec"]["clusterIPs"]
     names = [question["name"].partition(f"-{loaded['run']}")[0] for question in loaded["questions"]]
@@ -205,6 +175,7 @@ def test_killed_anywhere_and_run_again(corefile: Module, client: KubeClient) -> 
         assert notes.read_pending(live(client), "Corefile") is None
 
 
+@pytest.mark.usefixtures("installed")
 def test_bad_input(api: str, client: KubeClient) -> None:
     client.delete(DEPLOYMENT, propagation="Background")
     module = Module("coredns_rollout", {"kubeconfig": api})
@@ -215,7 +186,6 @@ def test_bad_input(api: str, client: KubeClient) -> None:
         "ConfigMap 'kube-system/nobody': it is not there, or has no key Corefile; expected the ConfigMap that CoreDNS "
         "reads."
     )
-    apply_all(client, objects()[:1], force=True, check=False)
     assert module(state="loaded", digest="x")["msg"] == (
         "ConfigMap 'kube-system/coredns': no Deployment and no DaemonSet mounts it; expected the one that runs CoreDNS"
         ". Name its ConfigMap."

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import fields, rollout
-from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import RolloutError
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
+from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import Place, RolloutError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
-from tests.api.test_coredns_rollout import DEPLOYMENT, PLACE, REF, objects
+from tests.support.coredns_objects import DEPLOYMENT, REF, objects
 from tests.support.modules import Module, state_matrix
 from tests.support.workloads_double import WorkloadsDouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
+PLACE = Place(REF, "Corefile")
 BUDGET = ObjectRef("policy/v1", "PodDisruptionBudget", "coredns", "kube-system")
 AUTOSCALER = ObjectRef("apps/v1", "Deployment", "netops-dns-autoscaler", "kube-system")
 ZONE = "topology.kubernetes.io/zone"
@@ -35,13 +37,10 @@ LINEAR = {"linear": {"cores_per_replica": 256, "nodes_per_replica": 16, "prevent
 
 
 @pytest.fixture
-def coredns_workload(api: str, client: KubeClient) -> Module:
-    for ref in (REF, DEPLOYMENT):
-        client.delete(ref, propagation="Background")
-    apply_all(client, objects(), force=True, check=False)
-    module = Module("coredns_workload", {"kubeconfig": api})
-    module(state="absent")
-    return module
+def coredns_workload(installed: str) -> Iterator[Module]:
+    module = Module("coredns_workload", {"kubeconfig": installed})
+    yield module
+    module.succeeds(state="absent")
 
 
 def deployment(client: KubeClient) -> dict[str, Any]:

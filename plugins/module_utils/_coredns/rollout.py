@@ -47,6 +47,8 @@ MARK = "netops.kubernetes/corefile-digest"
 POLL_SECONDS = 1.0
 # A kubelet that heard of the pod's change before it heard of the ConfigMap's needs another one.
 TOUCH_SECONDS = 15.0
+# Pods that are just starting will read the new Corefile by themselves; those that crash for the old one wait minutes.
+START_SECONDS = 30.0
 PROBLEMS_SHOWN = 5
 
 
@@ -190,7 +192,8 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
     :returns: whether pods were touched or replaced.
     :raises RolloutError: one refuses it, or does not take it in time.
     """
-    deadline = time.monotonic() + timeout
+    begin = time.monotonic()
+    deadline = begin + timeout
     touched, next_touch = False, 0.0
     while True:
         text = place.read(client)[1]
@@ -204,6 +207,8 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
         reason = ""
         if is_rolling:
             reason = "not all of its pods are new yet"
+        elif pods and not any(map(is_ready, pods)) and time.monotonic() < begin + START_SECONDS:
+            reason = "none of its pods is ready"
         elif not wanted or None in lacking.values() or not any(map(is_ready, pods)):
             if not replaced:
                 _replace(client, workload, text)
