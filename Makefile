@@ -98,13 +98,9 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
+	$(TESTBED) build calico-images flannel-older-images coredns-1.11.3
 	pytest -q -n 2 --dist loadgroup tests/nodes
 	tests/gates/scenarios
-
-.PHONY: cni
-cni: tools testbed ## A real Calico, and Flannel from an older version on, on virtual machines
-	$(TESTBED) build calico-images flannel-older-images
-	tests/gates/scenarios calico flannel
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass
@@ -119,8 +115,10 @@ demo: tools testbed ## A two-node cluster, its network provisioned and proven, l
 	tests/demo/run
 
 .PHONY: bench
-bench: tools $(PEERS)/ready ## Measure against the peers, side by side
-	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench
+bench: tools testbed $(PEERS)/ready $(COLLECTIONS)/ready ## Measure against the peers, side by side
+	NETOPS_COLLECTIONS=$(COLLECTIONS) NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench
+	NETOPS_COLLECTIONS=$(COLLECTIONS) $(PYTHON) -m tests.bench.firewall
+	$(PYTHON) -m tests.bench.outage
 	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench.baseline
 	NETOPS_PEERS=$(PEERS) $(PYTHON) -m tests.bench.policies
 	$(TESTBED) build corefilemigration

@@ -71,13 +71,13 @@ def prepared(bare: Bed, backend: str) -> Bed:
     return bare
 
 
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Bed]:
-    """A cluster of two nodes with Flannel, whose DNS answers on both."""
+@contextmanager
+def cluster_with_flannel(name: str) -> Iterator[Bed]:
+    """Within: a cluster of two nodes with Flannel, whose DNS answers on both."""
     store, options = Store(cache_root()), ClusterOptions()
     missing = store.missing([cluster.snapshot_artefact(options), artefacts.kernel, artefacts.coredns])
     assert not missing, f"{missing[0].name} is not built; `make testbed` builds it"
-    bed = Bed(store, f"serving-{os.getpid()}")
+    bed = Bed(store, f"{name}-{os.getpid()}")
     try:
         cluster.start(bed, options)
         bed.start_names(HERE / "names.Corefile")
@@ -88,3 +88,10 @@ def serving() -> Iterator[Bed]:
         yield bed
     finally:
         bed.down()
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Bed]:
+    """A cluster with Flannel for all tests of a file."""
+    with cluster_with_flannel("serving") as bed:
+        yield bed

@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What clients of Services notice when kube-proxy's mode changes: by the role, and as people do it by hand.
+
+``python3 -m tests.bench.outage [MODE ...]``. By hand is a changed ConfigMap and ``kubectl rollout restart``. A client
+on each node opens a connection every 50 ms to a ClusterIP, which its own node's kube-proxy serves, and to a NodePort of
+the other node, which that one's serves; each way has a cluster of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
+from tests.nodes.conftest import PLAYBOOKS, cluster_with_flannel
+from tests.nodes.outage import Client, connecting
+from tests.testbed.settings import IMAGES, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.nodes.outage import Flow
+    from tests.testbed.bed import Bed
+
+# Every direction once, from the mode that kubeadm begins with.
+MODES = ("nftables", "iptables", "ipvs", "nftables", "ipvs", "iptables")
+PATIENCE = 10.0
+BY_HAND = """
+export KUBECONFIG=/etc/kubernetes/admin.conf
+kubectl -n kube-system get configmap kube-proxy -o yaml | sed -E 's/^( +mode:).*/\\1 "{mode}"/' | kubectl replace -f -
+kubectl -n kube-system rollout restart daemonset/kube-proxy
+kubectl -n kube-system rollout status daemonset/kube-proxy --timeout=300s
+"""
+
+
+def by_role(bed: Bed, mode: str) -> None:
+    subprocess.run(
+        [
+            *("ansible-playbook", "-i", str(bed.folder / "inventory"), str(PLAYBOOKS / "kube_proxy.yml")),
+            *("-e", json.dumps({"kube_proxy_mode": mode})),
+        ],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "ANSIBLE_PIPELINING": "1"},
+    )
+
+
+def by_hand(bed: Bed, mode: str) -> None:
+    bed.must(Node(1), BY_HAND.format(mode=mode), timeout=400.0)
+
+
+def clients(bed: Bed) -> list[Client]:
+    """Those of both nodes, with pods behind the Service on both."""
+    client = connect({"kubeconfig": str(bed.folder / "kubeconfig")})
+    wanted = checks.objects(IMAGES["agnhost"])
+    apply_all(client, wanted, force=True, check=False)
+    wait_ready(client, wanted, 180.0)
+    service = client.get(session.SERVICE)
+    assert service
+    [port] = service["spec"]["ports"]
+    return [
+        Client(
+            here,
+            {
+                f"ClusterIP on {here.name}": f"{service['spec']['clusterIP']}:{port['port']}",
+                f"NodePort of {there.name}": f"{there.address}:{port['nodePort']}",
+            },
+        )
+        for here, there in ((Node(1), Node(2)), (Node(2), Node(1)))
+    ]
+
+
+def measured(bed: Bed, everyone: Sequence[Client], change: Callable[[Bed, str], None], mode: str) -> dict[str, Flow]:
+    with connecting(bed, everyone, PATIENCE) as flows:
+        time.sleep(3)
+        change(bed, mode)
+        time.sleep(3)
+    return flows
+
+
+def main() -> int:
+    modes = sys.argv[1:] or MODES
+    for name, change in (("role", by_role), ("by hand", by_hand)):
+        with cluster_with_flannel("outage") as bed:
+            everyone = clients(bed)
+            for before, mode in zip(("iptables", *modes), modes, strict=False):
+                for target, flow in sorted(measured(bed, everyone, change, mode).items()):
+                    print(f"{name}, {before} to {mode}, {target}: {flow}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
