@@ -185,7 +185,8 @@ def test_manifest_mode_through_three_versions_and_away(empty: str) -> None:
 def test_calicos_state_is_read_from_its_objects(empty: str) -> None:
     info = Module("calico_info", {"kubeconfig": empty})
     assert "the API server serves no IPAMBlock" in info.fails()
-    module(empty).succeeds(check=False, state="present", **{**source("v3.28.5", "manifest"), "wait_timeout": 60})
+    with CalicoOperatorDouble(empty):
+        module(empty).succeeds(**source("v3.28.5", "manifest"))
     client = connect({"kubeconfig": empty})
     secondary = {"namespace": "shop", "pod": "gone", "node": "nowhere"}
     taken = {"allocations": [0, None], "attributes": [{"handle_id": "h", "secondary": secondary}], "unallocated": [1]}

@@ -82,7 +82,7 @@ def test_nodes_are_as_calico_has_them() -> None:
         "projectcalico.org/IPv4VXLANTunnelAddr": "10.244.0.0",
         "flannel.alpha.coreos.com/public-ip": "192.0.2.1",
     }
-    nodes = [{"metadata": {"name": "b"}}, {"metadata": {"name": "a", "annotations": annotations}}]
+    nodes: list[dict[str, Any]] = [{"metadata": {"name": "b"}}, {"metadata": {"name": "a", "annotations": annotations}}]
     agents = [
         {"spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": status}]}}
         for node, status in (("a", "True"), ("b", "False"))

@@ -36,8 +36,8 @@ def test_the_objects_are_upstreams(version: str, plugin: str) -> None:
     manifest = MIRROR / "flannel" / version / "kube-flannel.yml"
     assert manifest.exists(), f"{manifest} is missing; set NETOPS_MIRROR to a folder with the upstream manifests"
     theirs = by_kind(list(yaml.safe_load_all(manifest.read_text())))
-    images = {"image": f"{PLACE}/flannel:{version}", "cni_image": f"{PLACE}/flannel-cni-plugin:{plugin}"}
-    ours = by_kind(objects(Flannel(PODS, **images)))
+    wanted = Flannel(PODS, image=f"{PLACE}/flannel:{version}", cni_image=f"{PLACE}/flannel-cni-plugin:{plugin}")
+    ours = by_kind(objects(wanted))
     configuration = ours["ConfigMap"].pop("data"), theirs["ConfigMap"].pop("data")
     parsed = [{name: json.loads(text) for name, text in one.items()} for one in configuration]
     # Upstream leaves VXLAN's number and port to defaults; ours are said.
