@@ -64,6 +64,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import (
+    awaited_mtu,
     carry_out,
     configured_mtu,
     listed,
@@ -72,7 +73,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links impor
     tunnels,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 
 def main() -> None:
@@ -87,14 +87,7 @@ def main() -> None:
 
     def job() -> dict[str, Any]:
         asked = module.params
-        mtu = configured_mtu(asked["cni"])
-        if not mtu and not module.check_mode:
-            raise NetopsError(
-                f"MTU of {asked['cni']} on this node",
-                "the CNI has not said it",
-                "its own pod running here",
-                "Install it first, or look at its log",
-            )
+        mtu = (configured_mtu if module.check_mode else awaited_mtu)(asked["cni"])
         steps = plan(asked["cni"], mtu, tunnels(asked["backend"], asked["vni"]), listed(), observe()) if mtu else []
         if steps and not module.check_mode:
             carry_out(steps)

@@ -32,6 +32,7 @@ NAMESPACES = "/run/netns"
 SUBNET_MTU = re.compile(r"^FLANNEL_MTU=(\d+)$", re.MULTILINE)
 # Flannel hears of a node's new back-end when that node starts it, and replaces its route then.
 ROUTE_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,26 @@ def configured_mtu(cni: str) -> int:
     configuration = json.loads(files.read(CALICO_CONFIGURATION) or "{}")
     mtu = next((int(plugin["mtu"]) for plugin in configuration.get("plugins", []) if plugin.get("mtu")), 0)
     return mtu or int((files.read(CALICO_FOUND) or "0").strip())
+
+
+def awaited_mtu(cni: str) -> int:
+    """The same, once the CNI has said it: a pod without a readiness probe is ready before its program has begun.
+
+    :raises NodeError: it does not say it.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        mtu = configured_mtu(cni)
+        if mtu:
+            return mtu
+        if time.monotonic() > deadline:
+            raise NodeError(
+                f"MTU of {cni} on this node",
+                f"the CNI has not said it for {START_SECONDS:.0f} s",
+                "its own pod running here",
+                "Install it first, or look at its log",
+            )
+        time.sleep(0.5)
 
 
 def plan(
