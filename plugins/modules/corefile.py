@@ -158,6 +158,101 @@ options:
         type: list
         elements: str
         required: true
+  rewrites:
+    description: Names that are asked for under another, plugin C(rewrite) for names.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name, or the part of it, that is asked for.
+        type: str
+        required: true
+      target:
+        description: What takes its place.
+        type: str
+        required: true
+      match:
+        description: How the name is compared.
+        type: str
+        choices: [exact, prefix, suffix, substring, regex]
+        default: exact
+      answer:
+        description: Whether the answer bears the name that was asked for.
+        type: bool
+        default: false
+      state:
+        description: V(absent) takes the rule out.
+        type: str
+        choices: [present, absent]
+        default: present
+  templates:
+    description: Answers that are made from the question, plugin C(template), known by class, type and zones.
+    type: list
+    elements: dict
+    suboptions:
+      dns_class:
+        description: The class.
+        type: str
+        default: IN
+      type:
+        description: The type, such as V(A) or V(ANY).
+        type: str
+        required: true
+      zones:
+        description: Where it applies; everywhere in the server block without them.
+        type: list
+        elements: str
+      match:
+        description: Patterns of names.
+        type: list
+        elements: str
+      answers:
+        description: Records, as Go's text/template writes them.
+        type: list
+        elements: str
+      rcode:
+        description: The answer's code, such as V(NXDOMAIN).
+        type: str
+      fallthrough:
+        description: Whether other plugins are asked where no pattern matches.
+        type: bool
+        default: false
+      state:
+        description: V(absent) takes the use out.
+        type: str
+        choices: [present, absent]
+        default: present
+  acl:
+    description: Who may ask for what, plugin C(acl), all of its rules in their order. An empty list takes it out.
+    type: list
+    elements: dict
+    suboptions:
+      action:
+        description: What happens to questions that the rule is about.
+        type: str
+        choices: [allow, block, filter, drop]
+        required: true
+      types:
+        description: Types of records; all without them.
+        type: list
+        elements: str
+      networks:
+        description: Addresses or networks that ask; all without them.
+        type: list
+        elements: str
+  dns64:
+    description: IPv6 addresses for names that have none, plugin C(dns64).
+    type: dict
+    suboptions:
+      prefix:
+        description: The network in which they lie.
+        type: str
+      translate_all:
+        description: For names that have one, too.
+        type: bool
+      allow_ipv4:
+        description: For who asks over IPv4, too.
+        type: bool
   plugins:
     description: Any plugin of the server block O(zone), in a general form.
     type: list
@@ -229,13 +324,12 @@ EXAMPLES = r"""
 
 - name: Rewrite a name, and refuse questions of one network
   netops.kubernetes.corefile:
-    plugins:
-      - name: rewrite
-        arguments: [name, old.example.com, new.example.com]
-      - name: acl
-        arguments: []
-        lines:
-          - block net 198.51.100.0/24
+    rewrites:
+      - name: old.example.com
+        target: new.example.com
+    acl:
+      - action: block
+        networks: [198.51.100.0/24]
 
 - name: Prepare a Corefile in git for the next CoreDNS
   netops.kubernetes.corefile:
@@ -282,7 +376,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.task import run_edit
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import POD_MODES, POLICIES
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import (
+    ACL_ACTIONS,
+    MATCHES,
+    POD_MODES,
+    POLICIES,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
@@ -314,6 +413,31 @@ def wishes_spec() -> dict[str, Any]:
         "address": {"type": "str", "required": True},
         "names": {"type": "list", "elements": "str", "required": True},
     }
+    presence = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+    words = {"type": "list", "elements": "str"}
+    rewrite = {
+        "name": {"type": "str", "required": True},
+        "target": {"type": "str", "required": True},
+        "match": {"type": "str", "choices": list(MATCHES), "default": "exact"},
+        "answer": {"type": "bool", "default": False},
+        "state": presence,
+    }
+    template = {
+        "dns_class": {"type": "str", "default": "IN"},
+        "type": {"type": "str", "required": True},
+        "zones": words,
+        "match": words,
+        "answers": words,
+        "rcode": {"type": "str"},
+        "fallthrough": {"type": "bool", "default": False},
+        "state": presence,
+    }
+    rule = {
+        "action": {"type": "str", "choices": list(ACL_ACTIONS), "required": True},
+        "types": words,
+        "networks": words,
+    }
+    dns64 = {"prefix": {"type": "str"}, "translate_all": {"type": "bool"}, "allow_ipv4": {"type": "bool"}}
     zone = {
         "zone": {"type": "str", "required": True},
         "plugins": {"type": "list", "elements": "dict", "options": plugin_spec()},
@@ -330,6 +454,10 @@ def wishes_spec() -> dict[str, Any]:
         "log": {"type": "bool", "default": False},
         "errors": {"type": "bool", "default": False},
         "stub_domains": {"type": "list", "elements": "dict", "options": stub_domain},
+        "rewrites": {"type": "list", "elements": "dict", "options": rewrite},
+        "templates": {"type": "list", "elements": "dict", "options": template},
+        "acl": {"type": "list", "elements": "dict", "options": rule},
+        "dns64": {"type": "dict", "options": dns64},
         "plugins": {"type": "list", "elements": "dict", "options": plugin_spec()},
         "zones": {"type": "list", "elements": "dict", "options": zone},
     }

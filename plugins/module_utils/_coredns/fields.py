@@ -50,13 +50,17 @@ def read(live: Object, name: str) -> Any:
 def put(live: Object, name: str, value: Any) -> None:
     """Put a value into a field; ``None`` takes the field out."""
     *folders, last = _PATHS[name]
-    place = _root(live, name)
+    places = [_root(live, name)]
     for key in folders:
-        place = place.setdefault(key, {})
-    if value is None:
-        place.pop(last, None)
-    else:
-        place[last] = copy.deepcopy(value)
+        places.append(places[-1].setdefault(key, {}))
+    if value is not None:
+        places[-1][last] = copy.deepcopy(value)
+        return
+    places[-1].pop(last, None)
+    # A folder for this field alone goes with it.
+    for place, key in reversed(list(zip(places, folders))):
+        if not place[key]:
+            place.pop(key)
 
 
 def _root(live: Object, name: str) -> Object:

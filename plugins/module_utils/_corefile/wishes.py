@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 POLICIES = ("random", "round_robin", "sequential")
+MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
+ACL_ACTIONS = ("allow", "block", "filter", "drop")
 POD_MODES = ("disabled", "insecure", "verified")
 
 
@@ -101,7 +103,56 @@ def _wished_plugins(corefile: Corefile, zone: str, params: Mapping[str, Any]) ->
     if params.get("autopath"):
         wishes.append(PluginWish(Wanted("autopath", ("@kubernetes",))))
         wishes.append(PluginWish(Wanted("kubernetes", None, (("pods", ("verified",)),))))
+    wishes += [_rewrite(one) for one in params.get("rewrites") or ()]
+    wishes += [_template(one) for one in params.get("templates") or ()]
+    if params.get("acl") is not None:
+        wishes.append(_acl(params["acl"]))
+    if params.get("dns64"):
+        wishes.append(_dns64(params["dns64"]))
     return [*wishes, *(_plugin_wish(one) for one in params.get("plugins") or ())]
+
+
+def _rewrite(asked: Mapping[str, Any]) -> PluginWish:
+    """One rule of plugin ``rewrite`` about names."""
+    match = asked.get("match") or "exact"
+    # The short form, which people write, is the exact one.
+    kind = () if match == "exact" and not asked.get("answer") else (match,)
+    answer = ("answer", "auto") if asked.get("answer") else ()
+    words = ("name", *kind, asked["name"], asked["target"], *answer)
+    return PluginWish(Wanted("rewrite", words), asked.get("state", "present") == "present")
+
+
+def _template(asked: Mapping[str, Any]) -> PluginWish:
+    """One use of plugin ``template``, known by class, type and zones."""
+    words = (asked.get("dns_class") or "IN", asked["type"], *(asked.get("zones") or ()))
+    lines = [("match", *asked["match"])] if asked.get("match") else []
+    lines += [("answer", answer) for answer in asked.get("answers") or ()]
+    lines += [("rcode", asked["rcode"])] if asked.get("rcode") else []
+    lines += [("fallthrough",)] if asked.get("fallthrough") else []
+    return PluginWish(Wanted("template", words, (), tuple(lines)), asked.get("state", "present") == "present")
+
+
+def _acl(rules: Sequence[Mapping[str, Any]]) -> PluginWish:
+    """Plugin ``acl`` of all zones, rule by rule; without a rule it goes."""
+    lines = tuple(
+        (
+            rule["action"],
+            *(("type", *rule["types"]) if rule.get("types") else ()),
+            *(("net", *rule["networks"]) if rule.get("networks") else ()),
+        )
+        for rule in rules
+    )
+    return PluginWish(Wanted("acl", (), (), lines), bool(rules))
+
+
+def _dns64(asked: Mapping[str, Any]) -> PluginWish:
+    options: list[tuple[str, tuple[str, ...] | None]] = []
+    if asked.get("prefix"):
+        options.append(("prefix", (asked["prefix"],)))
+    options += [
+        (name, () if asked[name] else None) for name in ("translate_all", "allow_ipv4") if asked.get(name) is not None
+    ]
+    return PluginWish(Wanted("dns64", None, tuple(options)))
 
 
 def _forward(corefile: Corefile, zone: str, upstreams: Mapping[str, Any]) -> list[Wanted]:

@@ -75,6 +75,44 @@ def changed_lines(before: str, after: str) -> list[str]:
             ["+     forward b.example.com 192.0.2.9 {", "+         force_tcp", "+     }"],
         ),
         (
+            {"rewrites": [{"name": "a.example.com", "target": "b.example.com"}]},
+            ["+     rewrite name a.example.com b.example.com"],
+        ),
+        (
+            {"rewrites": [{"name": ".a.example", "target": ".b.example", "match": "suffix", "answer": True}]},
+            ["+     rewrite name suffix .a.example .b.example answer auto"],
+        ),
+        ({"rewrites": [{"name": "a.example", "target": "b.example", "state": "absent"}]}, []),
+        (
+            {
+                "templates": [
+                    {
+                        "type": "A",
+                        "zones": ["lab.example"],
+                        "match": [r"^ip-(?P<a>[0-9]*)[.]lab[.]example[.]$"],
+                        "answers": ["{{ .Name }} 60 IN A 192.0.2.{{ .Group.a }}"],
+                        "fallthrough": True,
+                    }
+                ]
+            },
+            [
+                "+     template IN A lab.example {",
+                "+         match ^ip-(?P<a>[0-9]*)[.]lab[.]example[.]$",
+                '+         answer "{{ .Name }} 60 IN A 192.0.2.{{ .Group.a }}"',
+                "+         fallthrough",
+                "+     }",
+            ],
+        ),
+        (
+            {"acl": [{"action": "block", "types": ["ANY"], "networks": ["198.51.100.0/24"]}, {"action": "allow"}]},
+            ["+     acl {", "+         block type ANY net 198.51.100.0/24", "+         allow", "+     }"],
+        ),
+        ({"acl": []}, []),
+        (
+            {"dns64": {"prefix": "64:ff9b::/96", "translate_all": True, "allow_ipv4": False}},
+            ["+     dns64 {", "+         prefix 64:ff9b::/96", "+         translate_all", "+     }"],
+        ),
+        (
             {"zones": [{"zone": "tls://example.org", "plugins": [{"name": "whoami"}]}]},
             ["+ tls://example.org {", "+     whoami", "+ }"],
         ),
@@ -251,6 +289,10 @@ def test_removal_takes_the_line_along() -> None:
         ({"plugins": [{"name": "cache", "options": {"keepttl": True}}]}, "expected a text, a list of words, or null"),
         ({"plugins": [{"name": "cache", "lines": ["servfail {", "}"]}]}, "plugin 'cache': a brace among its words"),
         ({"plugins": [{"name": "cache", "arguments": ["{"]}]}, "a brace among its words"),
+        ({"rewrites": [{"name": "(", "target": "b", "match": "regex"}]}, "plugin rewrite: "),
+        ({"acl": [{"action": "block", "networks": ["198.51.100.0/33"]}]}, "plugin acl: "),
+        ({"dns64": {"prefix": "192.0.2.0/24"}}, "plugin dns64: "),
+        ({"templates": [{"type": "A", "answers": ["{{ .Nothing"]}]}, "plugin template: "),
         ({"plugins": [{"name": "nothing"}]}, "Unknown directive 'nothing'"),
         ({"zones": [{"zone": "a,b", "plugins": []}]}, "zone 'a,b': it is no domain name"),
         ({"stub_domains": [{"domain": "a b", "servers": ["192.0.2.1"]}]}, "it is no domain name"),
