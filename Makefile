@@ -75,7 +75,7 @@ INVENTORY = $(shell $(TESTBED) inventory)
 .PHONY: testbed
 testbed: ## Build the test bed: kernel, programs, disk, cluster
 	$(TESTBED) bin >/dev/null
-	$(TESTBED) build cluster coredns-1.11.3
+	$(TESTBED) build
 
 .PHONY: api
 api: tools ## The API ring of tests: a real kube-apiserver on loopback

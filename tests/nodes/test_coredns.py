@@ -173,7 +173,7 @@ def bring(bed: Bed, archive: Path) -> None:
 
 
 def test_another_version_and_back(serving: Bed) -> None:
-    assert not serving.store.missing([artefacts.older_coredns]), "`make testbed` builds CoreDNS 1.11.3"
+    assert not serving.store.missing([artefacts.older_coredns]), "`make nodes` builds CoreDNS 1.11.3"
     bring(serving, serving.store.path(artefacts.older_coredns) / "coredns.tar")
     with Resolving(serving, Node(2), DNS, NAMES) as client:
         status, said = play(serving, **VERIFIED, coredns_image=artefacts.OLDER_COREDNS)
