@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """New connections of every kind from a pod, 20 a second each, until somebody says that it is enough.
 
-``python3 -m tests.nodes.traffic FOLDER [LOST]``: the file ``FOLDER/flows`` appears when all kinds work, and from then on
+``python3 -m tests.nodes.traffic FOLDER [LOST]``: the file ``FOLDER/flows`` appears when all kinds work; from then on
 every failure counts; ``FOLDER/enough`` ends it. None may fail, or so many of each kind. The test bed is the one that
 ``NETOPS_TESTBED_NAME`` names.
 """
