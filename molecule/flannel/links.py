@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Flannel's tunnels on this node, and the different MTUs of its bridge, its pods' links and what leads to them."""

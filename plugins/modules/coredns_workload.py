@@ -192,7 +192,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge impor
 
 def wishes_spec() -> dict[str, Any]:
     spread = {
-        "topology_key": {"type": "str", "required": True},
+        # A label's name, nothing secret.
+        "topology_key": {"type": "str", "required": True, "no_log": False},
         "max_skew": {"type": "int", "default": 1},
         "when_unsatisfiable": {
             "type": "str",

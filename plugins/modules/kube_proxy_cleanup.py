@@ -57,10 +57,8 @@ def main() -> None:
     )
 
     def job() -> dict[str, Any]:
-        found = node.observe(module.params["in_use"])
-        removed = found.lines
-        if removed and not module.check_mode:
-            node.clean(found)
+        mode = module.params["in_use"]
+        removed = node.observe(mode).lines if module.check_mode else node.clear(mode)
         return {
             "changed": bool(removed),
             "removed": removed,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,6 +46,24 @@ def test_state_matrix_of_kube_proxy_cleanup(network: Network) -> None:
     assert "-A PREROUTING -j KUBE-SERVICES" in left
     assert ":KUBE-KUBELET-CANARY -" in left
     assert not any("KUBE-SVC" in line or "KUBE-NODEPORTS" in line for line in left)
+
+
+# Gives a rule and takes it away, as a kube-proxy that is at work does.
+AT_WORK = (
+    "while :; do iptables -t nat -A PREROUTING -j KUBE-NODEPORTS; iptables -t nat -D PREROUTING -j KUBE-NODEPORTS; done"
+)
+
+
+def test_rules_that_change_meanwhile_are_looked_at_anew(network: Network) -> None:
+    node = network.node
+    cleanup = Module("kube_proxy_cleanup", {}, node.prefix)
+    with subprocess.Popen([*node.prefix, "sh", "-c", AT_WORK], stderr=subprocess.DEVNULL) as at_work:
+        try:
+            for _round in range(10):
+                assert node.run("iptables-restore", "--noflush", "-w", stdin=IPTABLES_MODE).returncode == 0
+                assert cleanup.succeeds(in_use="ipvs")["changed"] is True
+        finally:
+            at_work.kill()
 
 
 def test_sets_and_the_link_of_ipvs_go(network: Network) -> None:

@@ -98,22 +98,23 @@ def _entrances(family: Family, entrances: Sequence[Entrance], seconds: int) -> I
         yield f"chain {chain} {{ meta l4proto {server.protocol.lower()} dnat to {_choice(ends)}; }}"
     keys = "inet_proto . inet_service"
     for name, kind in (("services", f"{family.address} . {keys}"), ("node_ports", keys)):
-        some = [(chain, server) for chain, server, _ in entrances if bool(server.address) == (name == "services")]
-        leads = [f"{_where(server)} timeout {seconds}s : goto {chain}" for chain, server in some]
+        some = [one for one in entrances if bool(one[1].address) == (name == "services")]
+        leads = [f"{_where(server)} timeout {seconds}s : goto {chain}" for chain, server, _ends_of in some]
         yield f"map {name} {{ type {kind} : verdict; flags timeout; {_elements(leads)} }}"
 
 
 def _masquerading(family: Family, entrances: Sequence[Entrance], pods: Sequence[str]) -> Iterator[str]:
     """Whose answers must come back this way: an end point's that asks for itself, and everybody's but the pods'."""
-    ends = sorted({end.rpartition(":")[0].strip("[]") for _, _, ends in entrances for end in ends})
+    servers = [one[1] for one in entrances]
+    ends = sorted({end.rpartition(":")[0].strip("[]") for one in entrances for end in one[2]})
     itself = ", ".join(f"{end} . {end}" for end in ends)
     yield f"ct status dnat {family.table} saddr . {family.table} daddr {{ {itself} }} masquerade"
     others = f"{family.table} saddr != {{ {', '.join(pods)} }} " if pods else ""
-    fixed = ", ".join(sorted({server.address for _, server, _ in entrances if server.address}))
+    fixed = ", ".join(sorted({server.address for server in servers if server.address}))
     if fixed:
         yield f"{others}ct status dnat ct original {family.table} daddr {{ {fixed} }} masquerade"
-    for protocol in sorted({server.protocol.lower() for _, server, _ in entrances if not server.address}):
-        found = [server for _, server, _ in entrances if not server.address and server.protocol.lower() == protocol]
+    for protocol in sorted({server.protocol.lower() for server in servers if not server.address}):
+        found = [one for one in servers if not one.address and one.protocol.lower() == protocol]
         ports = ", ".join(str(server.port) for server in found)
         yield f"{others}meta l4proto {protocol} ct status dnat ct original proto-dst {{ {ports} }} masquerade"
 
@@ -129,8 +130,8 @@ def _where(server: Server) -> str:
 
 def _choice(ends: Sequence[str]) -> str:
     """One of the end points, each as likely as the others."""
-    split = [end.rpartition(":") for end in ends]
-    listed = ", ".join(f"{number} : {host.strip('[]')} . {port}" for number, (host, _, port) in enumerate(split))
+    split = [end.rsplit(":", 1) for end in ends]
+    listed = ", ".join(f"{number} : {host.strip('[]')} . {port}" for number, (host, port) in enumerate(split))
     return f"numgen random mod {len(ends)} map {{ {listed} }}"
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # How IPVS' own program names a protocol.
 IPVSADM = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}
 CONNECT_SECONDS = 2.0
+LOOKS = 5
 # Port and path of its metrics server and of its health check.
 MODE = (10249, "/proxyMode")
 HEALTH = (10256, "/healthz")
@@ -147,6 +148,25 @@ def _nft_tables(*tables: tuple[str, str]) -> tuple[tuple[str, str], ...]:
         return ()
     listed = set(require(["nft", "list", "tables"]).splitlines())
     return tuple((family, name) for family, name in tables or NFT_TABLES if f"table {family} {name}" in listed)
+
+
+def clear(mode: str) -> list[str]:
+    """Take away what is nobody's while ``mode`` is in use; returns what that was, one thing an item.
+
+    kube-proxy rewrites its tables at any time. Where something is not as it was just seen, the node is looked at anew.
+
+    :raises NodeError: a program refuses again and again, or ipvsadm is needed and missing.
+    """
+    first = found = observe(mode)
+    for remaining in reversed(range(LOOKS)):
+        try:
+            clean(found)
+            break
+        except NodeError:
+            if not remaining:
+                raise
+            found = observe(mode)
+    return first.lines
 
 
 def clean(found: Leftovers) -> None:
