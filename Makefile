@@ -98,9 +98,14 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
-	$(TESTBED) build calico-images flannel-older-images coredns-1.11.3
+	$(TESTBED) build coredns-1.11.3
 	pytest -q -n 2 --dist loadgroup tests/nodes
-	tests/gates/scenarios
+	tests/gates/scenarios default firewall_firewalld firewall_iptables firewall_nftables firewall_ufw
+
+.PHONY: cni
+cni: tools testbed ## A real Calico, and Flannel from an older version on, on virtual machines
+	$(TESTBED) build calico-images flannel-older-images
+	tests/gates/scenarios calico flannel
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass
