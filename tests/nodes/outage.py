@@ -23,8 +23,8 @@ LOST = 0.9
 # A machine that stands still while others use its processors is no outage; what is dropped for good still fails.
 PATIENCE = 15
 ENOUGH = "/run/outage-enough"
-# A connection is remembered for two minutes after its end. A node has room for 8,192 by its small memory, and drops what
-# comes when that is full; two clients fill it within a minute.
+# A connection is remembered for two minutes after its end. A node has room for 8,192 by its small memory, and drops
+# what comes when that is full; two clients fill it within a minute.
 ROOM = "sysctl -qw net.netfilter.nf_conntrack_max=131072"
 CLIENT = """
 import asyncio, json, os, sys, time
