@@ -46,7 +46,7 @@ class Traces:
 
 TRACES = {
     "flannel": Traces(
-        links=re.compile(r"cni0|flannel0|flannel(-v6)?\.\d+|flannel-wg|flannel-wg-v6"),
+        links=re.compile(r"cni0|flannel0|flannel\.1|flannel-v6\.1|flannel-wg|flannel-wg-v6"),
         chains=re.compile(r"FLANNEL-POSTRTG|FLANNEL-FWD"),
         nft_tables=(("ip", "flannel-ipv4"), ("ip6", "flannel-ipv6")),
         files=(f"{CONFIGURATIONS}/10-flannel.conflist", f"{PROGRAMS}/flannel", "/var/lib/cni/results/cbr0-*"),
