@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Role kube_proxy on a real cluster: a node on which the mode cannot start, and every scheduler of its kernel."""
+"""Role kube_proxy on a real cluster with a node on which the mode cannot start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.nodes.conftest import PLAYBOOKS
@@ -17,9 +16,6 @@ from tests.testbed.settings import Node
 
 if TYPE_CHECKING:
     from tests.testbed.bed import Bed
-
-# One cluster serves them all, in this order.
-pytestmark = pytest.mark.xdist_group("kube_proxy")
 
 DAEMON_SET = ObjectRef("apps/v1", "DaemonSet", "kube-proxy", "kube-system")
 MODE = "curl --silent --fail http://localhost:10249/proxyMode"
@@ -76,18 +72,3 @@ def test_where_the_mode_cannot_start_all_nodes_go_back(serving: Bed) -> None:
     done = play(serving, **wanted)
     assert done.returncode == 0, done.stdout
     assert modes(serving) == ["ipvs", "ipvs"]
-
-
-def test_every_scheduler_of_the_kernel_serves(serving: Bed) -> None:
-    listed = "ls /lib/modules/$(uname -r)/kernel/net/netfilter/ipvs | sed -nE 's/^ip_vs_([a-z]+)\\.ko.*/\\1/p'"
-    schedulers = sorted(set(serving.must(LAST, listed).split()) & {*"rr wrr lc wlc lblc lblcr sh dh sed nq mh".split()})
-    assert len(schedulers) >= 8
-    for scheduler in schedulers:
-        wanted = {"kube_proxy_mode": "ipvs", "kube_proxy_ipvs_scheduler": scheduler}
-        done = play(serving, **wanted, kube_proxy_batch_size=2)
-        assert done.returncode == 0, (scheduler, done.stdout)
-        for node in serving.nodes:
-            assert f"10.96.0.1:443 {scheduler}" in serving.must(node, "ipvsadm -Ln")
-    done = play(serving, kube_proxy_mode="iptables", kube_proxy_batch_size=2)
-    assert done.returncode == 0, done.stdout
-    assert modes(serving) == ["iptables", "iptables"]
