@@ -82,7 +82,8 @@ def cluster_with_flannel(name: str) -> Iterator[Bed]:
         cluster.start(bed, options)
         bed.start_names(HERE / "names.Corefile")
         network = ["ansible-playbook", "-i", str(write_inventory(bed)), str(PLAYBOOKS / "cni.yml")]
-        subprocess.run(network, check=True, env={**os.environ, "ANSIBLE_PIPELINING": "1"})
+        # A worker's own output is none that Ansible can write to.
+        subprocess.run(network, check=True, capture_output=True, env={**os.environ, "ANSIBLE_PIPELINING": "1"})
         for node in bed.nodes:
             bed.must(node, DNS_ANSWERS, timeout=300.0)
         yield bed
