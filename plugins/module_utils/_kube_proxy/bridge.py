@@ -18,7 +18,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import node, services
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import BRIDGE_TABLE
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
+    BRIDGE_TABLE,
+    BRIDGE_TABLES,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import exists, require, run
 
 if TYPE_CHECKING:
@@ -192,12 +195,8 @@ def build(servers: Sequence[Server], pod_cidrs: Sequence[str], seconds: int, *, 
 
 def remove(*, check: bool) -> Bridged:
     """Take the bridge away where there is one."""
-    there = [family.table for family in FAMILIES if exists("nft") and _is_there(family.table)]
-    for table in there:
+    there = node.nft_tables(*BRIDGE_TABLES)
+    for family, name in there:
         if not check:
-            require(["nft", "delete", "table", table, BRIDGE_TABLE])
-    return Bridged(bool(there), before="".join(f"nftables table {table} {BRIDGE_TABLE}\n" for table in there))
-
-
-def _is_there(table: str) -> bool:
-    return f"table {table} {BRIDGE_TABLE}" in run(["nft", "list", "tables"]).stdout.splitlines()
+            require(["nft", "delete", "table", family, name])
+    return Bridged(bool(there), before="".join(f"nftables table {family} {name}\n" for family, name in there))

@@ -109,7 +109,7 @@ def has_written(mode: str) -> bool:
     if mode == "ipvs":
         return bool(virtual_services())
     if mode == "nftables":
-        return bool(_nft_tables())
+        return bool(nft_tables())
     stale = stale_chains(mode)
     programs = [program for program in FAMILIES if exists(f"{program}-save")]
     rules = [rule for program in programs for table in read_tables(program) for rule in table.rules]
@@ -131,18 +131,18 @@ def observe(mode: str) -> Leftovers:
     """What is nobody's while ``mode`` is in use."""
     chains = find_chains(stale_chains(mode), stale_rules(mode))
     if mode == "ipvs":
-        return Leftovers(chains, (), (), False, _nft_tables(*NFT_TABLES, *BRIDGE_TABLES))
+        return Leftovers(chains, (), (), False, nft_tables(*NFT_TABLES, *BRIDGE_TABLES))
     sets = (
         [name for name in require(["ipset", "list", "-name"]).split() if is_kube_set(name)] if exists("ipset") else []
     )
     link = Path("/sys/class/net", IPVS_LINK).exists()
     # Without its link the services are another program's: kube-proxy binds each of its addresses there.
     services = virtual_services() if link else ()
-    tables = _nft_tables(*(() if mode == "nftables" else NFT_TABLES), *BRIDGE_TABLES)
+    tables = nft_tables(*(() if mode == "nftables" else NFT_TABLES), *BRIDGE_TABLES)
     return Leftovers(chains, tuple(sets), services, link, tables)
 
 
-def _nft_tables(*tables: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+def nft_tables(*tables: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     """Those that are there, of these or of kube-proxy's."""
     if not exists("nft"):
         return ()
@@ -201,7 +201,7 @@ def served(mode: str, wanted: Iterable[services.Server]) -> dict[dataplane.Key, 
         node_ports = {(server.protocol, server.port) for server in wanted if server.address == services.ANY}
         return dataplane.served_by_ipvs(virtual_services(), node_ports)
     if mode == "nftables":
-        listings = [require(["nft", "-j", "list", "table", *table]) for table in _nft_tables()]
+        listings = [require(["nft", "-j", "list", "table", *table]) for table in nft_tables()]
         return dataplane.served_by_nftables(listings)
     programs = [program for program in FAMILIES if exists(f"{program}-save")]
     return dataplane.served_by_iptables(table for program in programs for table in read_tables(program))
@@ -262,7 +262,7 @@ def counts() -> dict[str, int]:
     """How much kube-proxy has written: rules of its chains, virtual servers, rules and elements of its tables."""
     programs = [program for program in FAMILIES if exists(f"{program}-save")]
     rules = [rule for program in programs for table in read_tables(program) for rule in table.rules]
-    listings = [json.loads(require(["nft", "-j", "list", "table", *table]))["nftables"] for table in _nft_tables()]
+    listings = [json.loads(require(["nft", "-j", "list", "table", *table]))["nftables"] for table in nft_tables()]
     return {
         "iptables_rules": sum(rule.split()[1].startswith("KUBE-") for rule in rules),
         "virtual_servers": len(virtual_services()),
