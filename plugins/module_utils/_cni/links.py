@@ -124,7 +124,9 @@ def plan(
                 # What is sent into a pair must fit at its other end.
                 steps += pair if link["mtu"] > mtu else reversed(pair)
     if cni == "flannel":
-        steps += [Step(link["ifname"], link["mtu"], mtu) for link in own if link["ifname"] in {BRIDGE, *kept}]
+        # A bridge without ports has 1500 and takes on its first port's (net/bridge/br_if.c, br_mtu_auto_adjust).
+        lasting = kept | {BRIDGE} if any(link.get("master") == BRIDGE for link in host) else kept
+        steps += [Step(link["ifname"], link["mtu"], mtu) for link in own if link["ifname"] in lasting]
         gone = [link for link in own if link["ifname"] not in {BRIDGE, *kept}]
         return [step for step in steps if step.before != step.mtu] + [
             Step(link["ifname"], link["mtu"], 0) for link in gone
