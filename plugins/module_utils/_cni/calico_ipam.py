@@ -13,6 +13,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -102,7 +104,7 @@ def nodes_of(
 
     :param agents: the pods of calico-node.
     """
-    ready = {pod["spec"].get("nodeName") for pod in agents if _is_ready(pod)}
+    ready = {pod["spec"].get("nodeName") for pod in agents if is_pod_ready(pod)}
     owned: dict[str, list[str]] = {}
     for block in blocks:
         owned.setdefault((block["spec"].get("affinity") or "").partition(":")[2], []).append(block["spec"]["cidr"])
@@ -119,11 +121,6 @@ def nodes_of(
             }
         )
     return sorted(result, key=lambda one: str(one["name"]))
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def sessions_of(statuses: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

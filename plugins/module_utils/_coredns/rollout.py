@@ -21,7 +21,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workloa
     RolloutError,
     Workload,
     find_workload,
-    is_ready,
     saying,
     what_is_wrong,
 )
@@ -30,7 +29,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.finger
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, ref_of
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready, not_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
 
@@ -207,9 +206,9 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
         reason = ""
         if is_rolling:
             reason = "not all of its pods are new yet"
-        elif pods and not any(map(is_ready, pods)) and time.monotonic() < begin + START_SECONDS:
+        elif pods and not any(map(is_pod_ready, pods)) and time.monotonic() < begin + START_SECONDS:
             reason = "none of its pods is ready"
-        elif not wanted or None in lacking.values() or not any(map(is_ready, pods)):
+        elif not wanted or None in lacking.values() or not any(map(is_pod_ready, pods)):
             if not replaced:
                 _replace(client, workload, text)
                 touched = True
@@ -252,7 +251,7 @@ def _lacking(
     :raises RolloutError: one has read it and refuses it.
     """
     lacking: dict[str, Optional[str]] = {}
-    running = [pod for pod in pods if is_ready(pod)]
+    running = [pod for pod in pods if is_pod_ready(pod)]
     for pod, said in zip(running, each(running, partial(saying, client, container=workload.container))):
         name = pod["metadata"]["name"]
         if said.refusal and said.running in wanted:

@@ -123,12 +123,6 @@ def find_workload(client: KubeClient, place: Place) -> Workload:
     )
 
 
-def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether a pod answers."""
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
 def saying(client: KubeClient, pod: Mapping[str, Any], container: str) -> Saying:
     """What a pod's CoreDNS says of its Corefile.
 

@@ -49,6 +49,11 @@ def not_ready(obj: Mapping[str, Any], conditions: Sequence[Condition] = ()) -> s
     return next((reason for reason in reasons if reason), "")
 
 
+def is_pod_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod's readiness probes succeed; of a list's item too, which does not name its kind."""
+    return not JUDGES["Pod"]({}, pod.get("status") or {})
+
+
 def hopeless(obj: Mapping[str, Any]) -> str:
     """Why an object will not become ready by waiting, or an empty string."""
     conditions = (obj.get("status") or {}).get("conditions") or []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
@@ -17,6 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     is_marked,
     ref_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import NamespaceSteps, Step, plan
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION
@@ -125,13 +126,8 @@ def _states(client: KubeClient, namespaces: Sequence[str]) -> dict[str, bool]:
     for namespace in namespaces:
         for pod in client.list("v1", "Pod", namespace):
             if not pod["metadata"].get("deletionTimestamp"):
-                found[f"{namespace}/{pod['metadata']['name']}"] = _is_ready(pod)
+                found[f"{namespace}/{pod['metadata']['name']}"] = is_pod_ready(pod)
     return found
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions: list[dict[str, Any]] = (pod.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _ready(client: KubeClient, namespaces: Sequence[str]) -> set[str]:
