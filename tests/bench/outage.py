@@ -9,20 +9,16 @@ the other node, which that one's serves; each way has a cluster of its own.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from tests.nodes.conftest import PLAYBOOKS, cluster_with_flannel
 from tests.nodes.outage import Client, connecting
-from tests.testbed.settings import IMAGES, Node
+from tests.nodes.plays import succeeds
+from tests.nodes.pods import serve
+from tests.testbed.settings import Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,15 +38,7 @@ kubectl -n kube-system rollout status daemonset/kube-proxy --timeout=300s
 
 
 def by_role(bed: Bed, mode: str) -> None:
-    subprocess.run(
-        [
-            *("ansible-playbook", "-i", str(bed.folder / "inventory"), str(PLAYBOOKS / "kube_proxy.yml")),
-            *("-e", json.dumps({"kube_proxy_mode": mode})),
-        ],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "ANSIBLE_PIPELINING": "1"},
-    )
+    succeeds(bed.folder / "inventory", PLAYBOOKS / "kube_proxy.yml", kube_proxy_mode=mode)
 
 
 def by_hand(bed: Bed, mode: str) -> None:
@@ -59,19 +47,13 @@ def by_hand(bed: Bed, mode: str) -> None:
 
 def clients(bed: Bed) -> list[Client]:
     """Those of both nodes, with pods behind the Service on both."""
-    client = connect({"kubeconfig": str(bed.folder / "kubeconfig")})
-    wanted = checks.objects(IMAGES["agnhost"])
-    apply_all(client, wanted, force=True, check=False)
-    wait_ready(client, wanted, 180.0)
-    service = client.get(session.SERVICE)
-    assert service
-    [port] = service["spec"]["ports"]
+    served = serve(connect({"kubeconfig": str(bed.folder / "kubeconfig")}))
     return [
         Client(
             here,
             {
-                f"ClusterIP on {here.name}": f"{service['spec']['clusterIP']}:{port['port']}",
-                f"NodePort of {there.name}": f"{there.address}:{port['nodePort']}",
+                f"ClusterIP on {here.name}": served.cluster_ip,
+                f"NodePort of {there.name}": f"{there.address}:{served.node_port}",
             },
         )
         for here, there in ((Node(1), Node(2)), (Node(2), Node(1)))

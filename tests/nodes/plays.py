@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The firewall's playbook, run as people run it."""
+"""Playbooks, run as people run them."""
 
 from __future__ import annotations
 
@@ -8,37 +8,75 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLAYBOOK = Path(__file__).parent / "playbooks" / "firewall.yml"
+OWN = Path(__file__).parent / "playbooks"
+FIREWALL = OWN / "firewall.yml"
+ROLE = OWN / "role.yml"
+ENVIRONMENT = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_HOST_KEY_CHECKING": "true"}
 
 
-def play(inventory: Path, *words: str, check: bool = False, **variables: Any) -> tuple[dict[str, int], str]:
-    """How many tasks changed something on each host, and what Ansible said; no host when the play failed.
+@dataclass(frozen=True)
+class Played:
+    """How a playbook ended.
+
+    :param changed: how many tasks changed something, by host.
+    """
+
+    status: int
+    said: str
+
+    @property
+    def changed(self) -> dict[str, int]:
+        counts = re.findall(r"^(\S+) +: ok=.*?changed=(\d+)", self.said, re.MULTILINE)
+        return {host: int(count) for host, count in counts}
+
+
+def run(inventory: Path, playbook: Path, *words: str, timeout: float = 600.0, **variables: Any) -> Played:
+    """Run a playbook, whatever comes of it.
 
     :param words: more of the command line.
-    :param variables: of the playbook, without their prefix.
     """
     done = subprocess.run(
-        [*command(inventory, **variables), *(["--check", "--diff"] if check else []), *words],
+        ["ansible-playbook", "-i", str(inventory), str(playbook), "-e", json.dumps(variables), *words],
+        # A worker's own output is none that Ansible can write to.
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOST_KEY_CHECKING": "true"},
-        timeout=240,
+        env={**os.environ, **ENVIRONMENT},
+        timeout=timeout,
     )
-    if done.returncode != 0:
-        return {}, done.stdout + done.stderr
-    return {
-        host: int(count) for host, count in re.findall(r"^(\S+) +: ok=.*?changed=(\d+)", done.stdout, re.MULTILINE)
-    }, done.stdout
+    return Played(done.returncode, done.stdout + done.stderr)
+
+
+def succeeds(inventory: Path, playbook: Path, *words: str, **variables: Any) -> Played:
+    """Run a playbook that must succeed."""
+    played = run(inventory, playbook, *words, **variables)
+    assert played.status == 0, played.said
+    return played
+
+
+def play(inventory: Path, *words: str, check: bool = False, **variables: Any) -> tuple[dict[str, int], str]:
+    """The firewall's own: how many tasks changed something on each host, and what Ansible said.
+
+    :returns: no host when the play failed.
+    :param variables: of the playbook, without their prefix.
+    """
+    more = [*words, *(["--check", "--diff"] if check else [])]
+    played = run(inventory, FIREWALL, *more, timeout=240, **named(variables))
+    return {} if played.status else played.changed, played.said
 
 
 def command(inventory: Path, **variables: Any) -> Sequence[str]:
-    """The command line of the playbook."""
-    names = {f"firewall_{name}": value for name, value in variables.items()}
-    return ["ansible-playbook", "-i", str(inventory), str(PLAYBOOK), "-e", json.dumps(names)]
+    """The command line of the firewall's."""
+    return ["ansible-playbook", "-i", str(inventory), str(FIREWALL), "-e", json.dumps(named(variables))]
+
+
+def named(variables: dict[str, Any]) -> dict[str, Any]:
+    """Variables of the firewall's playbook by their full names."""
+    return {f"firewall_{name}": value for name, value in variables.items()}

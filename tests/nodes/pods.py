@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
@@ -66,6 +67,32 @@ def running_bed() -> tuple[Bed, KubeClient]:
     """The test bed that ``NETOPS_TESTBED_NAME`` names, and its API."""
     bed = Bed(Store(cache_root()), os.environ.get("NETOPS_TESTBED_NAME", "default"))
     return bed, connect({"kubeconfig": str(bed.folder / "kubeconfig")})
+
+
+@dataclass(frozen=True)
+class Served:
+    """A Service with a pod on every node behind it.
+
+    :param cluster_ip: its address and port.
+    :param node_port: what it has on every node's own addresses.
+    """
+
+    cluster_ip: str
+    node_port: int
+    pods: tuple[checks.Pod, ...]
+
+
+def serve(client: KubeClient) -> Served:
+    """Make the Service and its pods as connectivity_check does, and wait until they are ready."""
+    wanted = checks.objects(IMAGES["agnhost"])
+    wait_gone(client, [session.PLACE], time.monotonic() + PATIENCE)
+    apply_all(client, wanted, force=True, check=False)
+    wait_ready(client, wanted, PATIENCE)
+    service = client.get(session.SERVICE)
+    assert service
+    [port] = service["spec"]["ports"]
+    pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
+    return Served(f"{service['spec']['clusterIP']}:{port['port']}", port["nodePort"], tuple(pods))
 
 
 def pod(wanted: Wanted, namespace: str) -> dict[str, Any]:

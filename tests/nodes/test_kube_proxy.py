@@ -1,25 +1,33 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Role kube_proxy on a real cluster with a node on which the mode cannot start."""
+"""Roles kube_proxy and node_port_range on a real cluster whose Services somebody connects to."""
 
 from __future__ import annotations
 
-import json
-import os
+import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import SCHEDULERS
 from tests.nodes.conftest import PLAYBOOKS
+from tests.nodes.plays import ROLE, Played, run, succeeds
+from tests.nodes.pods import Served, serve
 from tests.testbed.settings import Node
 
 if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from tests.testbed.bed import Bed
+
+# One cluster serves them all, in this order.
+pytestmark = pytest.mark.xdist_group("kube_proxy")
 
 DAEMON_SET = ObjectRef("apps/v1", "DaemonSet", "kube-proxy", "kube-system")
 MODE = "curl --silent --fail http://localhost:10249/proxyMode"
-LAST = Node(2)
+FIRST, LAST = Node(1), Node(2)
 # Takes IPVS away for good as soon as the role has loaded it: after the look for what stands in the way.
 VANISHING = """
 systemd-run --quiet sh -c '
@@ -30,18 +38,38 @@ systemd-run --quiet sh -c '
   for module in $(lsmod | grep -o "^ip_vs_[a-z]*") ip_vs; do rmmod $module; done'
 """
 BACK = "cp -r /root/gone/. /lib/modules/$(uname -r)/ && depmod"
+FIREWALL = PLAYBOOKS / "node_firewall.yml"
+ONLY_NODES = [{"id": "nodeport-tcp", "peers": ["all_nodes"]}]
+CONNECT = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).close()
+    print("open")
+except TimeoutError:
+    print("dropped")
+except ConnectionRefusedError:
+    print("refused")
+"""
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: ranged, namespace: default}
+spec: {type: NodePort, ports: [{port: 80, nodePort: %d}]}
+"""
 
 
-def play(bed: Bed, **variables: Any) -> subprocess.CompletedProcess[str]:
-    words = ["ansible-playbook", "-i", str(bed.folder / "inventory"), str(PLAYBOOKS / "kube_proxy.yml")]
-    return subprocess.run(
-        [*words, "-e", json.dumps(variables)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "ANSIBLE_PIPELINING": "1"},
-        timeout=600,
-    )
+def play(bed: Bed, **variables: Any) -> Played:
+    return run(bed.folder / "inventory", PLAYBOOKS / "kube_proxy.yml", **variables)
+
+
+def entry_point(bed: Bed, role: str, name: str, **variables: Any) -> dict[str, int]:
+    """Run an entry point of a role; how many tasks changed something, by node."""
+    inventory = bed.folder / "inventory"
+    return succeeds(inventory, ROLE, role_under_test=role, entry_point=name, **variables).changed
+
+
+def api(bed: Bed) -> KubeClient:
+    return connect({"kubeconfig": str(bed.folder / "kubeconfig")})
 
 
 def modes(bed: Bed) -> list[str]:
@@ -49,20 +77,64 @@ def modes(bed: Bed) -> list[str]:
 
 
 def strategy(bed: Bed) -> str:
-    found = connect({"kubeconfig": str(bed.folder / "kubeconfig")}).get(DAEMON_SET)
+    found = api(bed).get(DAEMON_SET)
     assert found
     return str(found["spec"]["updateStrategy"]["type"])
 
 
+def from_outside(bed: Bed, node: Node, port: int) -> str:
+    """How a connection ends that comes from none of the nodes."""
+    words = ["ip", "netns", "exec", bed.netns, sys.executable, "-c", CONNECT, node.address, str(port)]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def from_node(bed: Bed, source: Node, target: str) -> str:
+    host, _colon, port = target.rpartition(":")
+    return bed.must(source, f"python3 -c '{CONNECT}' {host} {port}").strip()
+
+
+@pytest.fixture(scope="module")
+def served(serving: Bed) -> Served:
+    return serve(api(serving))
+
+
+def test_nodeports_are_for_their_peers_alone_in_every_mode(serving: Bed, served: Served) -> None:
+    inventory = serving.folder / "inventory"
+    assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
+    succeeds(inventory, FIREWALL, node_firewall_rules=ONLY_NODES)
+    for mode in ("iptables", "ipvs", "nftables"):
+        assert play(serving, kube_proxy_mode=mode).status == 0
+        assert modes(serving) == [mode, mode]
+        for here, there in ((FIRST, LAST), (LAST, FIRST)):
+            assert from_outside(serving, here, served.node_port) == "dropped", mode
+            assert from_node(serving, there, f"{here.address}:{served.node_port}") == "open", mode
+            assert from_node(serving, here, served.cluster_ip) == "open", mode
+    succeeds(inventory, FIREWALL)
+    assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
+    entry_point(serving, "node_firewall", "uninstall")
+
+
+@pytest.mark.usefixtures("served")
+def test_every_scheduler_of_the_kernel(serving: Bed) -> None:
+    for scheduler in SCHEDULERS:
+        # Both nodes at once, for time.
+        played = play(serving, kube_proxy_mode="ipvs", kube_proxy_ipvs_scheduler=scheduler, kube_proxy_batch_size=2)
+        assert played.status == 0, played.said
+        for node in serving.nodes:
+            listed = serving.must(node, "ipvsadm -Ln")
+            assert set(re.findall(r"^(?:TCP|UDP)\s+\S+ (\S+)", listed, re.MULTILINE)) == {scheduler}, listed
+    assert play(serving, kube_proxy_mode="iptables", kube_proxy_batch_size=2).status == 0
+
+
 def test_where_the_mode_cannot_start_all_nodes_go_back(serving: Bed) -> None:
-    serving.must(LAST, VANISHING)
+    serving.must(LAST, f"lsmod | grep -o '^ip_vs_[a-z]*' | xargs --no-run-if-empty rmmod; {VANISHING}")
     wanted = {"kube_proxy_mode": "ipvs", "kube_proxy_ipvs_scheduler": "lc"}
     done = play(serving, **wanted, kube_proxy_rollback="all", kube_proxy_wait_timeout=40)
-    assert done.returncode != 0
-    assert f"kube-proxy on node {LAST.name} did not come to serve" in done.stdout, done.stdout
-    assert "Every node has the configuration from before again" in done.stdout
+    assert done.status != 0
+    assert f"kube-proxy on node {LAST.name} did not come to serve" in done.said, done.said
+    assert "Every node has the configuration from before again" in done.said
     # What its log says of the cause.
-    assert "ipvs" in done.stdout.partition("Its log said:")[2].lower(), done.stdout
+    assert "ipvs" in done.said.partition("Its log said:")[2].lower(), done.said
     assert modes(serving) == ["iptables", "iptables"]
     assert strategy(serving) == "RollingUpdate"
     for node in serving.nodes:
@@ -70,5 +142,57 @@ def test_where_the_mode_cannot_start_all_nodes_go_back(serving: Bed) -> None:
 
     serving.must(LAST, BACK)
     done = play(serving, **wanted)
-    assert done.returncode == 0, done.stdout
+    assert done.status == 0, done.said
     assert modes(serving) == ["ipvs", "ipvs"]
+
+
+def test_removed_and_brought_back(serving: Bed, served: Served) -> None:
+    before = api(serving).get(DAEMON_SET)
+    assert before
+    assert all(entry_point(serving, "kube_proxy", "remove").values())
+    assert api(serving).get(DAEMON_SET) is None
+    for node in serving.nodes:
+        assert serving.must(node, "ipvsadm -Ln | grep -c -E '^(TCP|UDP)' || true").strip() == "0"
+        assert "kube-ipvs0" not in serving.must(node, "ip -brief link")
+        # The kubelet's own chains stay.
+        assert "KUBE-SERVICES" not in serving.must(node, "iptables-save; ip6tables-save")
+        assert from_node(serving, node, served.cluster_ip) != "open"
+    assert not any(entry_point(serving, "kube_proxy", "remove").values())
+
+    assert any(entry_point(serving, "kube_proxy", "restore").values())
+    after = api(serving).get(DAEMON_SET)
+    assert after
+    assert after["spec"]["template"] == before["spec"]["template"]
+    assert modes(serving) == ["ipvs", "ipvs"]
+    for node in serving.nodes:
+        assert from_node(serving, node, served.cluster_ip) == "open"
+    assert not any(entry_point(serving, "kube_proxy", "restore").values())
+
+
+def create_service(bed: Bed, port: int) -> str:
+    """Make a Service with this NodePort, or hear why not."""
+    create = "kubectl --kubeconfig=/etc/kubernetes/admin.conf create -f -"
+    done = bed.ssh(FIRST, create, stdin=SERVICE % port)
+    return done.stdout + done.stderr
+
+
+def test_another_range_of_nodeports(serving: Bed, served: Served) -> None:
+    inventory = serving.folder / "inventory"
+    low = served.node_port + 1
+    narrow = f"{low}-{low + 500}" if low < 32000 else f"30000-{low - 2}"
+    refused = run(inventory, ROLE, role_under_test="node_port_range", node_port_range_ports=narrow)
+    assert refused.status != 0
+    assert str(served.node_port) in refused.said
+    assert "netops-connectivity/connectivity" in refused.said
+
+    wide = {"role_under_test": "node_port_range", "node_port_range_ports": "29000-32767"}
+    assert succeeds(inventory, ROLE, **wide).changed[FIRST.name]
+    assert not any(succeeds(inventory, ROLE, **wide).changed.values())
+    assert "service/ranged created" in create_service(serving, 29500)
+    connect_to = from_node(serving, LAST, f"{FIRST.address}:{served.node_port}")
+    assert connect_to == "open", "what was served before the change is served after it"
+
+    api(serving).delete(ObjectRef("v1", "Service", "ranged", "default"), propagation="Background")
+    assert entry_point(serving, "node_port_range", "uninstall")[FIRST.name]
+    assert "The range of valid ports is 30000-32767" in create_service(serving, 29500)
+    assert not any(entry_point(serving, "node_port_range", "uninstall").values())

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
 from tests.nodes.outage import ENOUGH, Client, connecting
-from tests.nodes.pods import namespace_of, running_bed
+from tests.nodes.pods import namespace_of, running_bed, serve
 from tests.testbed.settings import Node
 
 if TYPE_CHECKING:
-    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from collections.abc import Iterable
+
+    from tests.nodes.pods import Served
     from tests.testbed.bed import Bed
 
 PATIENCE = 180.0
@@ -29,30 +29,25 @@ SOURCE, OTHER = Node(2), Node(1)
 # Not the Service of the very pod that is connected to directly: IPVS changes no source port, so one of the pod's own
 # that both ways use within two minutes clashes in conntrack and the second connection is lost, whatever the rules are.
 API, DNS = "10.96.0.1:443", "10.96.0.10:53"
-IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"
 
 
-def targets(client: KubeClient, pods: list[checks.Pod]) -> dict[str, str]:
+def targets(served: Served) -> dict[str, str]:
     """What a pod of the source node connects to, by the kind of the connection."""
-    service = client.get(session.SERVICE)
-    assert service
-    [port] = service["spec"]["ports"]
     return {
-        "pod": f"{address_on(pods, OTHER)}:{checks.HTTP_PORT}",
+        "pod": f"{address_on(served.pods, OTHER)}:{checks.HTTP_PORT}",
         "Service": API,
-        "NodePort": f"{OTHER.address}:{port['nodePort']}",
+        "NodePort": f"{OTHER.address}:{served.node_port}",
         "DNS": DNS,
     }
 
 
-def address_on(pods: list[checks.Pod], node: Node) -> str:
+def address_on(pods: Iterable[checks.Pod], node: Node) -> str:
     return next(pod.address for pod in pods if pod.node_name == node.name)
 
 
-def prove(bed: Bed, client: KubeClient, folder: Path) -> int:
+def prove(bed: Bed, served: Served, folder: Path) -> int:
     """Open connections until it is enough; 0 when none failed."""
-    pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
-    source = Client(SOURCE, targets(client, pods), namespace_of(bed, SOURCE, address_on(pods, SOURCE)))
+    source = Client(SOURCE, targets(served), namespace_of(bed, SOURCE, address_on(served.pods, SOURCE)))
     bed.must(SOURCE, f"rm -f {ENOUGH}")
     deadline = time.monotonic() + PATIENCE
     while not all(flow.whole for flow in source.connect(bed, 1.0).values()):
@@ -69,12 +64,8 @@ def prove(bed: Bed, client: KubeClient, folder: Path) -> int:
 
 def main() -> int:
     bed, client = running_bed()
-    wanted = checks.objects(IMAGE)
-    wait_gone(client, [session.PLACE], time.monotonic() + PATIENCE)
-    apply_all(client, wanted, force=True, check=False)
     try:
-        wait_ready(client, wanted, PATIENCE)
-        return prove(bed, client, Path(sys.argv[1]))
+        return prove(bed, serve(client), Path(sys.argv[1]))
     finally:
         client.delete(session.PLACE, propagation="Background")
 
