@@ -135,7 +135,7 @@ def test_every_scheduler_of_the_kernel(serving: Bed) -> None:
 def test_where_the_mode_cannot_start_all_nodes_go_back(serving: Bed) -> None:
     serving.must(LAST, f"lsmod | grep -o '^ip_vs_[a-z]*' | xargs --no-run-if-empty rmmod; {VANISHING}")
     wanted = {"kube_proxy_mode": "ipvs", "kube_proxy_ipvs_scheduler": "lc"}
-    done = play(serving, **wanted, kube_proxy_rollback="all", kube_proxy_wait_timeout=40)
+    done = play(serving, **wanted, kube_proxy_rollback="all", kube_proxy_wait_timeout=90)
     assert done.status != 0
     assert f"kube-proxy on node {LAST.name} did not come to serve" in done.said, done.said
     assert "Every node has the configuration from before again" in done.said

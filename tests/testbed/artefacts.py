@@ -53,6 +53,8 @@ NODE_PACKAGES = [
     "ufw",
     "ipset",
     "ipvsadm",
+    # cloud-init brings it elsewhere.
+    "python3-yaml",
     "conntrack",
     "ethtool",
     "socat",

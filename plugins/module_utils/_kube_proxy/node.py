@@ -91,13 +91,15 @@ def wait_for_mode(mode: str, timeout: float) -> str:
     deadline = time.monotonic() + timeout
     while True:
         seen, healthy = ask(MODE), bool(ask(HEALTH))
-        if seen and healthy and mode in ("", seen) and has_written(seen):
+        serves = bool(seen) and healthy and mode in ("", seen)
+        if serves and has_written(seen):
             return seen
         if time.monotonic() > deadline:
+            without = ", but it has written no rules yet" if serves else ""
             raise NodeError(
                 "kube-proxy on this node",
                 f"after {timeout:.0f} s its mode is {seen or 'not to be had'}, and it is "
-                f"{'healthy' if healthy else 'not healthy'}",
+                f"{'healthy' if healthy else 'not healthy'}{without}",
                 f"mode {mode or 'of any kind'} and a healthy kube-proxy",
                 "Read its log: kubectl -n kube-system logs -l k8s-app=kube-proxy",
             )
