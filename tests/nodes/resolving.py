@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.testbed.settings import Node
 
 # One question after the other, over UDP and TCP in turn, each asked once: a resolver's second try would hide a loss.
-# But a connection that the server ends unanswered, as CoreDNS does with those that its own reload meets, is the client's
-# to open again (RFC 7766, section 6.2.4); such are counted apart.
+# But a connection that the server ends unanswered, as CoreDNS does with those that its own reload meets, is for the
+# client to open again (RFC 7766, section 6.2.4); such are counted apart.
 # It shares no code with what it is there to judge.
 RESOLVE = """
 import json, os, random, socket, struct, sys, time
