@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""A node's way past NodeLocal DNSCache, for the time in which the cache comes, changes or goes.
+
+The cache takes the DNS Service's address: it has it on a link, and rules of its own keep connection tracking, and with
+it kube-proxy's translation, away from questions (kubernetes/dns ``cmd/node-cache/app/cache_app.go``). It lays these
+rules one by one, and takes its link away before them, so that questions of these moments go nowhere. Such rules leave
+a packet alone that has a zone of connection tracking already (``nft_notrack_eval`` and ``xt_ct_target`` of the kernel);
+the bypass gives it the default zone before they see it. So questions go to CoreDNS whatever the cache's rules are, and
+with the bypass' end, in one step, to the cache.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAMILY, TABLE = "inet", "netops_dns_bypass"
+# Before iptables' table raw (NF_IP_PRI_RAW).
+PRIORITY = -310
+POLL_SECONDS = 0.5
+# The last rule that node-cache lays for an address is that of its health's answers.
+HEALTH_PORT = "8080"
+_SAVES = {4: ("iptables-save", "iptables-legacy-save"), 6: ("ip6tables-save", "ip6tables-legacy-save")}
+
+
+@dataclass(frozen=True)
+class Bypassed:
+    """What became of it.
+
+    :param reason: why questions may not reach the cache although the bypass is gone; empty where they do.
+    """
+
+    changed: bool
+    before: str = ""
+    after: str = ""
+    reason: str = ""
+
+
+def render(addresses: Sequence[str]) -> str:
+    """The transaction that makes the bypass anew; for nft's standard input.
+
+    :raises NodeError: an address is none; nft would look it up as a name.
+    """
+    for address in addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            raise NodeError("addresses", str(error), "addresses that the cache takes") from error
+    rules = "".join(
+        f"{'ip6' if ':' in address else 'ip'} daddr {address} meta l4proto {{ tcp, udp }} th dport 53 ct zone set 0\n"
+        for address in addresses
+    )
+    chains = "".join(
+        f"chain {hook} {{\ntype filter hook {hook} priority {PRIORITY}; policy accept;\n{rules}}}\n"
+        for hook in ("prerouting", "output")
+    )
+    return f"table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\ntable {FAMILY} {TABLE} {{\n{chains}}}\n"
+
+
+def bring(addresses: Sequence[str], *, check: bool) -> Bypassed:
+    """Let questions to these addresses pass the cache by.
+
+    :raises NodeError: an address is none, nft is not there, or refuses.
+    """
+    before = _listed() if addresses else ""
+    if all(f" daddr {address} " in before for address in addresses):
+        return Bypassed(False)
+    require(["nft", *(["--check"] if check else []), "--file", "-"], stdin=render(addresses))
+    return Bypassed(True, before, _shown(addresses))
+
+
+def lift(addresses: Sequence[str], *, patience: float, check: bool) -> Bypassed:
+    """End that.
+
+    :param addresses: for which the cache's rules are waited for; it lays them some time after it serves.
+    :param patience: seconds.
+    :raises NodeError: nft refuses.
+    """
+    before = _listed() if addresses else ""
+    if not before:
+        return Bypassed(False)
+    reason = ""
+    if not check:
+        deadline = time.monotonic() + patience
+        while patience and (lacking := [one for one in addresses if not has_rules(one)]):
+            if time.monotonic() > deadline:
+                reason = f"after {patience:.0f} s the cache has no rules for {', '.join(lacking)}"
+                break
+            time.sleep(POLL_SECONDS)
+        require(["nft", "delete", "table", FAMILY, TABLE])
+    return Bypassed(True, before, "", reason)
+
+
+def has_rules(address: str) -> bool:
+    """Whether the cache has laid all its rules for an address.
+
+    :raises NodeError: no program is there to read them.
+    """
+    programs = [program for program in _SAVES[6 if ":" in address else 4] if exists(program)]
+    if not programs:
+        raise NodeError("program 'iptables-save'", "it is not installed on this node", remedy="Install iptables")
+    return any(is_complete(run([program, "-t", "raw"]).stdout, address) for program in programs)
+
+
+def is_complete(saved: str, address: str) -> bool:
+    """Whether the last of the cache's rules for an address is among those of table ``raw``, as iptables-save says."""
+    source = f"-s {address}/{128 if ':' in address else 32} "
+    return any(
+        line.startswith("-A OUTPUT ")
+        and source in line
+        and f"--sport {HEALTH_PORT} " in line
+        and line.endswith(("-j NOTRACK", "--notrack"))
+        for line in saved.splitlines()
+    )
+
+
+def _listed() -> str:
+    done = run(["nft", "--stateless", "list", "table", FAMILY, TABLE])
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _shown(addresses: Sequence[str]) -> str:
+    return f"table {FAMILY} {TABLE}: {', '.join(addresses)}\n"
