@@ -65,7 +65,7 @@ def resolving(bed: Bed, clients: dict[str, pods.Running]) -> Iterator[None]:
             stack.enter_context(one)
         yield
     for one in everybody:
-        print(one.node.name, one.seen)
+        print(one.node.name, one.seen, *one.seen.failures, sep="\n  ")
         assert one.seen.count > 50
         assert one.seen.failures == (), one.seen
 
