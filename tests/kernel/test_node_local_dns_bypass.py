@@ -141,3 +141,22 @@ def test_what_is_no_address_is_refused(network: Network) -> None:
     bypass = Module("node_local_dns_bypass", {"addresses": ["kube-dns"]}, prefix=network.node.prefix)
     assert "'kube-dns' does not appear to be an IPv4 or IPv6 address" in bypass.fails()
     assert "netops" not in network.node.run("nft", "list", "tables").stdout
+
+
+def test_the_nodes_own_questions_have_a_source_that_stays(network: Network) -> None:
+    node = network.node
+    # A link with the address that is asked, as the cache makes it; a bridge, since not every kernel has dummies.
+    for words in (
+        "link add name nodelocaldns type bridge",
+        f"address add {SERVICE}/32 dev nodelocaldns",
+        f"route add default via {COREDNS}",
+    ):
+        assert node.run("ip", *words.split()).returncode == 0, words
+    assert f" src {SERVICE} " in node.run("ip", "route", "get", SERVICE).stdout
+    Module("node_local_dns_bypass", {"addresses": [SERVICE]}, prefix=node.prefix).succeeds()
+    said = node.run("ip", "route", "get", SERVICE).stdout
+    # Its own link has it still; what is asked comes from the node's own address.
+    assert said.startswith(f"local {SERVICE} ")
+    assert f" src {NODE} " in said
+    assert node.run("ip", "link", "delete", "nodelocaldns").returncode == 0
+    assert node.run("ip", "route", "show", "table", "local", SERVICE).stdout == ""

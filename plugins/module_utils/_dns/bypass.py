@@ -14,6 +14,7 @@ with the bypass' end, in one step, to the cache.
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -75,7 +76,31 @@ def bring(addresses: Sequence[str], *, check: bool) -> Bypassed:
     if all(f" daddr {address} " in before for address in addresses):
         return Bypassed(False)
     require(["nft", *(["--check"] if check else []), "--file", "-"], stdin=render(addresses))
+    if not check:
+        for address in addresses:
+            _let_node_keep_its_source(address)
     return Bypassed(True, before, _shown(addresses))
+
+
+def _let_node_keep_its_source(address: str) -> None:
+    """Let the node's own questions come from an address that it has without the cache, too.
+
+    While the cache has a link with the address that is asked, the kernel takes just this one for their source. Answers
+    that arrive after the link went would be nobody's then.
+    """
+    family = "-6" if ":" in address else "-4"
+    link = _LINK.search(run(["ip", family, "route", "show", "table", "local", address]).stdout)
+    own = _SOURCE.search(run(["ip", family, "route", "get", _ELSEWHERE[family]]).stdout)
+    # Without a way out of this node no answer comes from outside either.
+    if link and own:
+        where = ["local", address, "dev", link[1], "table", "local", "proto", "kernel", "scope", "host"]
+        run(["ip", family, "route", "replace", *where, "src", own[1]])
+
+
+# A documentation address: only the way there is asked for.
+_ELSEWHERE = {"-4": "192.0.2.1", "-6": "2001:db8::1"}
+_LINK = re.compile(r"\bdev (\S+)")
+_SOURCE = re.compile(r"\bsrc (\S+)")
 
 
 def lift(addresses: Sequence[str], *, patience: float, check: bool) -> Bypassed:
