@@ -34,8 +34,8 @@ options:
     required: true
   wait:
     description: >-
-      Seconds that O(state=absent) waits for the cache's own rules; 0 where no cache will be there. Without rules,
-      questions go to CoreDNS.
+      Seconds that O(state=absent) waits for the cache's own rules, without which questions go to CoreDNS. With V(0) no
+      cache is to be there, and rules and link of one that was killed are removed.
     type: int
     default: 0
 """

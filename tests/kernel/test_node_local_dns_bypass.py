@@ -45,6 +45,15 @@ for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
 """
 
 
+RULES = (
+    *(f"PREROUTING -d {SERVICE} -p {one} --dport 53" for one in ("tcp", "udp")),
+    *(f"OUTPUT -s {SERVICE} -p {one} --sport 53" for one in ("tcp", "udp")),
+    *(f"OUTPUT -d {SERVICE} -p {one} --dport 53" for one in ("tcp", "udp")),
+    f"OUTPUT -d {SERVICE} -p tcp --dport 8080",
+    f"OUTPUT -s {SERVICE} -p tcp --sport 8080",
+)
+
+
 def asked(client: Namespace) -> list[str]:
     """Who answers at the Service's address, over UDP and TCP."""
     return client.run("python3", "-c", ASK, SERVICE).stdout.split()
@@ -93,9 +102,23 @@ def test_questions_pass_the_cache_by_as_long_as_it_is_there(cached: Network) -> 
     assert predicted["changed"]
     assert SERVICE in predicted["diff"]["before"]
     assert asked(cached.friend) == ["coredns", "coredns"]
-    assert bypass.succeeds(state="absent")["changed"]
+    assert bypass.succeeds(state="absent", wait=1)["changed"]
     assert asked(cached.friend) == ["cache", "cache"]
     assert not bypass.succeeds(state="absent")["changed"]
+
+
+def test_what_a_killed_cache_left_is_removed(cached: Network) -> None:
+    bypass = Module("node_local_dns_bypass", {"addresses": [SERVICE]}, prefix=cached.node.prefix)
+    cached.node.run(*f"iptables -I INPUT -p udp -d {SERVICE} --dport 53 -j ACCEPT".split())
+    cached.node.run(*f"iptables -I INPUT -p udp -d {COREDNS} --dport 53 -j ACCEPT".split())
+    bypass.succeeds()
+    bypass.succeeds(state="absent")
+    assert asked(cached.friend) == ["coredns", "coredns"]
+    left = (
+        cached.node.run("iptables-save", "-t", "raw").stdout + cached.node.run("iptables-save", "-t", "filter").stdout
+    )
+    assert SERVICE not in left
+    assert COREDNS in left
 
 
 def test_another_address_renews_it(network: Network) -> None:
@@ -132,7 +155,9 @@ def test_it_waits_for_the_rules_of_the_cache(network: Network) -> None:
         waiting.stdin.close()
         time.sleep(2)
         assert waiting.poll() is None, "it did not wait"
-        network.node.run(*f"iptables -t raw -I OUTPUT -s {SERVICE} -p tcp --sport 8080 -j NOTRACK".split())
+        for rule in RULES:
+            assert waiting.poll() is None, f"it did not wait for {rule}"
+            network.node.run(*f"iptables -t raw -I {rule} -j NOTRACK".split())
         assert '"reason": ""' in waiting.stdout.read()
     assert waiting.returncode == 0
 

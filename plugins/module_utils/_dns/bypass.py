@@ -28,9 +28,11 @@ FAMILY, TABLE = "inet", "netops_dns_bypass"
 # Before iptables' table raw (NF_IP_PRI_RAW).
 PRIORITY = -310
 POLL_SECONDS = 0.5
-# The last rule that node-cache lays for an address is that of its health's answers.
-HEALTH_PORT = "8080"
-_SAVES = {4: ("iptables-save", "iptables-legacy-save"), 6: ("ip6tables-save", "ip6tables-legacy-save")}
+LINK = "nodelocaldns"
+# Of each address in table raw: questions from outside, questions of the node, and answers, over UDP and TCP; and what
+# its health is asked and answers.
+RAW_RULES = 8
+_RULE = re.compile(r"-A (PREROUTING|INPUT|OUTPUT) .*--[ds]port (53|8080) .*-j (NOTRACK|CT --notrack|ACCEPT)$")
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,16 @@ def lift(addresses: Sequence[str], *, patience: float, check: bool) -> Bypassed:
     """End that.
 
     :param addresses: for which the cache's rules are waited for; it lays them some time after it serves.
-    :param patience: seconds.
-    :raises NodeError: nft refuses.
+    :param patience: seconds; 0 where no cache is to be. Then what is left of one is removed first.
+    :raises NodeError: a program refuses.
     """
     before = _listed() if addresses else ""
     if not before:
         return Bypassed(False)
     reason = ""
     if not check:
+        for address in () if patience else addresses:
+            _clear(address)
         deadline = time.monotonic() + patience
         while patience and (lacking := [one for one in addresses if not has_rules(one)]):
             if time.monotonic() > deadline:
@@ -130,22 +134,38 @@ def has_rules(address: str) -> bool:
 
     :raises NodeError: no program is there to read them.
     """
-    programs = [program for program in _SAVES[6 if ":" in address else 4] if exists(program)]
+    programs = _programs(address)
     if not programs:
         raise NodeError("program 'iptables-save'", "it is not installed on this node", remedy="Install iptables")
-    return any(is_complete(run([program, "-t", "raw"]).stdout, address) for program in programs)
+    saves = [run([f"{program}-save", "-t", "raw"]).stdout for program in programs]
+    return any(len(rules_of(saved, address)) >= RAW_RULES for saved in saves)
 
 
-def is_complete(saved: str, address: str) -> bool:
-    """Whether the last of the cache's rules for an address is among those of table ``raw``, as iptables-save says."""
-    source = f"-s {address}/{128 if ':' in address else 32} "
-    return any(
-        line.startswith("-A OUTPUT ")
-        and source in line
-        and f"--sport {HEALTH_PORT} " in line
-        and line.endswith(("-j NOTRACK", "--notrack"))
-        for line in saved.splitlines()
-    )
+def rules_of(saved: str, address: str) -> list[str]:
+    """The cache's rules for an address, of those that iptables-save tells of a table."""
+    place = f" {address}/{128 if ':' in address else 32} "
+    return [line for line in saved.splitlines() if place in line and _RULE.match(line)]
+
+
+def _clear(address: str) -> None:
+    """Remove what a cache left that was killed before it had taken all away."""
+    for program in _programs(address):
+        for table in ("raw", "filter"):
+            for rule in rules_of(run([f"{program}-save", "-t", table]).stdout, address):
+                require([program, "-w", "-t", table, "-D", *rule.split()[1:]])
+    link = _LINK.search(run(["ip", *_family(address), "route", "show", "table", "local", address]).stdout)
+    if link and link[1] == LINK:
+        require(["ip", "link", "delete", LINK])
+
+
+def _programs(address: str) -> list[str]:
+    """iptables of each of its kinds that this node has."""
+    programs = ("ip6tables", "ip6tables-legacy") if ":" in address else ("iptables", "iptables-legacy")
+    return [program for program in programs if exists(f"{program}-save")]
+
+
+def _family(address: str) -> list[str]:
+    return ["-6" if ":" in address else "-4"]
 
 
 def _listed() -> str:
