@@ -98,7 +98,7 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
-	$(TESTBED) build coredns-1.11.3
+	$(TESTBED) build coredns-1.11.3 node-cache-double
 	pytest -q -n 2 --dist loadgroup tests/nodes
 	tests/gates/scenarios default firewall_firewalld firewall_iptables firewall_nftables firewall_ufw
 

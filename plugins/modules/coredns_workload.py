@@ -12,11 +12,13 @@ version_added: 0.2.0
 description:
   - Sets fields of CoreDNS' Deployment, and makes a PodDisruptionBudget and the proportional autoscaler beside it.
   - Of each field the value from before is kept in an annotation. A field that is asked for no more goes back to it,
-    unless somebody else has changed it since; so do all with O(state=absent). Objects beside the Deployment go too.
+    unless somebody else has changed it since; so do all with O(state=absent). Objects beside the Deployment go too, and
+    the annotations with which M(netops.kubernetes.coredns_rollout) made pods take a Corefile.
   - Refuses what would never come to be, such as more replicas than nodes where each wants a node of its own.
   - Nothing is waited for; M(netops.kubernetes.coredns_rollout) does that.
   - Needs the verbs C(list) on Deployments and DaemonSets, C(get) and C(update) on the Deployment; C(list) on nodes for
-    O(anti_affinity=required); C(get), C(create), C(patch) and C(delete) on what is made beside it.
+    O(anti_affinity=required); C(list), C(get) and C(patch) on pods for O(state=absent); C(get), C(create), C(patch) and
+    C(delete) on what is made beside it.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:

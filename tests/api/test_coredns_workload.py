@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import fields, rollout
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import Place, RolloutError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
-from tests.support.coredns_objects import DEPLOYMENT, REF, objects
+from tests.support.coredns_objects import DEPLOYMENT, LABELS, REF, objects
 from tests.support.modules import Module, state_matrix
 from tests.support.workloads_double import WorkloadsDouble
 
@@ -209,3 +210,33 @@ def test_bad_input(coredns_workload: Module, client: KubeClient) -> None:
         assert coredns_workload(**wish)["msg"] == said
         assert coredns_workload(check=True, **wish)["msg"] == said
     assert spec_of(client)["replicas"] == 2
+
+
+def test_marks_of_roll_outs_go_from_pods(coredns_workload: Module, client: KubeClient) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "marked", "namespace": "kube-system"}}
+    pod = ObjectRef("v1", "Pod", "coredns-marked", "kube-system")
+    metadata = {"name": pod.name, "namespace": pod.namespace, "labels": LABELS, "annotations": {rollout.MARK: "1.1"}}
+    # No scheduler finds a node, so it stays as it is.
+    spec = {"serviceAccountName": "marked", "containers": [{"name": "coredns", "image": "coredns"}]}
+    apply_all(client, [account], force=True, check=False)
+    client.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    try:
+        predicted = coredns_workload(state="absent", check=True, diff=True)
+        assert predicted["changed"]
+        assert rollout.MARK in str(predicted["diff"])
+        assert coredns_workload(state="absent")["changed"]
+        live = client.get(pod)
+        assert live
+        assert rollout.MARK not in live["metadata"].get("annotations", {})
+        assert not coredns_workload(state="absent")["changed"]
+    finally:
+        client.delete(pod, propagation="Background")
+
+
+def test_marks_of_roll_outs_go_from_the_template(coredns_workload: Module, client: KubeClient) -> None:
+    annotations = {rollout.MARK: "1", "example.com/other": "stays"}
+    client.patch(DEPLOYMENT, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+    assert coredns_workload(state="absent", check=True)["changed"]
+    assert coredns_workload(state="absent")["changed"]
+    assert spec_of(client)["template"]["metadata"]["annotations"] == {"example.com/other": "stays"}
+    assert not coredns_workload(state="absent")["changed"]

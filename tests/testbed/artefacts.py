@@ -619,11 +619,29 @@ flannel_older_images = Artefact(
     "flannel-older-images", (FLANNEL_OLDER, "1"), (flannel_older, base_layer), make_flannel_older_images
 )
 
+
+def make_node_cache_double(step: Step) -> None:
+    """``images.tar``: what plays NodeLocal DNSCache; its program cannot be built from packages."""
+    files = ((NODE_CACHE_DOUBLE, "node-cache"), (step.need("coredns") / "coredns", "coredns"))
+    layer = step.need("base-layer") / "layer.tar"
+    write_images([Image(NODE_CACHE, files, ("/node-cache",), layer)], step.folder / "images.tar")
+
+
+NODE_CACHE = "registry.k8s.io/dns/k8s-dns-node-cache:1.26.4"
+NODE_CACHE_DOUBLE = HERE / "node_cache_double"
+node_cache_double = Artefact(
+    "node-cache-double", (NODE_CACHE, *text_of(NODE_CACHE_DOUBLE)), (coredns, base_layer), make_node_cache_double
+)
+
 CALICO_CNI_PLUGINS = ("bandwidth", "host-local", "loopback", "portmap", "tuning")
 calico_images = Artefact(
     "calico-images", (CALICO, *CALICO_CNI_PLUGINS, "1"), (calico, calico_layer, cni), make_calico_images
 )
-IMAGE_SETS = {"calico": calico_images, "flannel-older": flannel_older_images}
+IMAGE_SETS = {
+    "calico": calico_images,
+    "flannel-older": flannel_older_images,
+    "node-cache-double": node_cache_double,
+}
 
 API_RING = (kubernetes, etcd, coredns, *COREFILE_JUDGES, helm, cilium_chart)
 ALL = {
@@ -631,7 +649,7 @@ ALL = {
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
         *(kwok, calico, calico_layer, calico_images, helm, cilium_chart, corefile_migration),
-        *(flannel_older, flannel_older_images, older_coredns),
+        *(flannel_older, flannel_older_images, older_coredns, node_cache_double),
         *COREFILE_JUDGES,
     )
 }

@@ -9,6 +9,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import beside, fields
+from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.rollout import MARK
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.scaling import ScalingError
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import Place, Workload, find_workload
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
@@ -49,6 +50,8 @@ def coredns_workload(
         _require_room(client, workload, wishes.get("replicas") or workload.live["spec"].get("replicas", 1))
     changes = converge(client, objects, owner=beside.OWNER, prune=True, force=False, check=check, timeout=_SECONDS)
     changes.append(_change(client, workload.ref, wishes, check=check, provisional=asked["provisional"]))
+    if not is_wanted:
+        changes += _unmark(client, workload, check=check)
     return result_of(client, changes, render, diff=diff)
 
 
@@ -124,6 +127,32 @@ def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     if toleration.get("operator") == "Exists":
         return not toleration.get("key") or bool(toleration["key"] == taint["key"])
     return bool(toleration.get("key") == taint["key"] and (toleration.get("value") or "") == (taint.get("value") or ""))
+
+
+def _unmark(client: KubeClient, workload: Workload, *, check: bool) -> list[Change]:
+    """Take away what made kubelets look at the Corefile, or replaced the pods: they take the one from before then."""
+    if MARK in _annotations(workload.template):
+        # New pods, without it.
+        return [_without_mark(client, workload.ref, {"spec": {"template": _WITHOUT_MARK}}, check=check)]
+    marked = [pod for pod in workload.pods(client) if MARK in _annotations(pod)]
+    refs = [ObjectRef("v1", "Pod", pod["metadata"]["name"], pod["metadata"]["namespace"]) for pod in marked]
+    return [_without_mark(client, ref, _WITHOUT_MARK, check=check) for ref in refs]
+
+
+_WITHOUT_MARK = {"metadata": {"annotations": {MARK: None}}}
+
+
+def _annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    return (obj.get("metadata") or {}).get("annotations") or {}
+
+
+def _without_mark(client: KubeClient, ref: ObjectRef, body: Mapping[str, Any], *, check: bool) -> Change:
+    before = client.get(ref)
+    if before is None:
+        # It went away meanwhile.
+        return Change(ref, "absent", {}, {})
+    after = client.patch(ref, body, dry_run=check)
+    return Change(ref, "changed", comparable(before), comparable(after))
 
 
 def _change(client: KubeClient, ref: ObjectRef, wishes: Mapping[str, Any], *, check: bool, provisional: bool) -> Change:
