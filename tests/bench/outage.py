@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from tests.nodes.conftest import PLAYBOOKS, cluster_with_flannel
-from tests.nodes.outage import Client, connecting
+from tests.nodes.outage import connecting, of_services
 from tests.nodes.plays import succeeds
 from tests.nodes.pods import serve
 from tests.testbed.settings import Node
@@ -23,7 +23,7 @@ from tests.testbed.settings import Node
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.nodes.outage import Flow
+    from tests.nodes.outage import Client, Flow
     from tests.testbed.bed import Bed
 
 # Every direction once, from the mode that kubeadm begins with.
@@ -45,21 +45,6 @@ def by_hand(bed: Bed, mode: str) -> None:
     bed.must(Node(1), BY_HAND.format(mode=mode), timeout=400.0)
 
 
-def clients(bed: Bed) -> list[Client]:
-    """Those of both nodes, with pods behind the Service on both."""
-    served = serve(connect({"kubeconfig": str(bed.folder / "kubeconfig")}))
-    return [
-        Client(
-            here,
-            {
-                f"ClusterIP on {here.name}": served.cluster_ip,
-                f"NodePort of {there.name}": f"{there.address}:{served.node_port}",
-            },
-        )
-        for here, there in ((Node(1), Node(2)), (Node(2), Node(1)))
-    ]
-
-
 def measured(bed: Bed, everyone: Sequence[Client], change: Callable[[Bed, str], None], mode: str) -> dict[str, Flow]:
     with connecting(bed, everyone, PATIENCE) as flows:
         time.sleep(3)
@@ -72,7 +57,7 @@ def main() -> int:
     modes = sys.argv[1:] or MODES
     for name, change in (("role", by_role), ("by hand", by_hand)):
         with cluster_with_flannel("outage") as bed:
-            everyone = clients(bed)
+            everyone = of_services(serve(connect({"kubeconfig": str(bed.folder / "kubeconfig")})))
             for before, mode in zip(("iptables", *modes), modes, strict=False):
                 for target, flow in sorted(measured(bed, everyone, change, mode).items()):
                     print(f"{name}, {before} to {mode}, {target}: {flow}", flush=True)

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.testbed.settings import Node
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tests.nodes.pods import Served
     from tests.testbed.bed import Bed
-    from tests.testbed.settings import Node
 
 STEP = 0.05
 # A first segment that is lost is sent again after a second.
@@ -131,6 +133,22 @@ class Client:
             bed.must(self.node, shlex.join(words), timeout=seconds + 60.0)
         )
         return {name: Flow(tuple(Attempt(*one) for one in sorted(attempts))) for name, attempts in said.items()}
+
+
+def of_services(served: Served) -> list[Client]:
+    """On each of two nodes one that connects to the ClusterIP, which its own kube-proxy serves, and to the other's
+    NodePort.
+    """
+    return [
+        Client(
+            here,
+            {
+                f"ClusterIP on {here.name}": served.cluster_ip,
+                f"NodePort of {there.name}": f"{there.address}:{served.node_port}",
+            },
+        )
+        for here, there in ((Node(1), Node(2)), (Node(2), Node(1)))
+    ]
 
 
 @contextmanager

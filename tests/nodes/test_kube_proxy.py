@@ -14,6 +14,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client imp
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import SCHEDULERS
 from tests.nodes.conftest import PLAYBOOKS
+from tests.nodes.outage import connecting, of_services
 from tests.nodes.plays import ROLE, Played, run, succeeds
 from tests.nodes.pods import Served, serve
 from tests.testbed.settings import Node
@@ -98,17 +99,22 @@ def served(serving: Bed) -> Served:
     return serve(api(serving))
 
 
-def test_nodeports_are_for_their_peers_alone_in_every_mode(serving: Bed, served: Served) -> None:
+def test_no_connection_fails_in_any_direction_and_nodeports_stay_their_peers_own(serving: Bed, served: Served) -> None:
     inventory = serving.folder / "inventory"
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
     succeeds(inventory, FIREWALL, node_firewall_rules=ONLY_NODES)
-    for mode in ("iptables", "ipvs", "nftables"):
-        assert play(serving, kube_proxy_mode=mode).status == 0
+    assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"dropped"}, "iptables"
+    for mode in ("ipvs", "nftables", "iptables", "nftables", "ipvs", "iptables"):
+        with connecting(serving, of_services(served)) as flows:
+            played = play(serving, kube_proxy_mode=mode)
+            assert played.status == 0, played.said
+            outside = {from_outside(serving, node, served.node_port) for node in serving.nodes}
         assert modes(serving) == [mode, mode]
-        for here, there in ((FIRST, LAST), (LAST, FIRST)):
-            assert from_outside(serving, here, served.node_port) == "dropped", mode
-            assert from_node(serving, there, f"{here.address}:{served.node_port}") == "open", mode
-            assert from_node(serving, here, served.cluster_ip) == "open", mode
+        assert outside == {"dropped"}, mode
+        for target, flow in flows.items():
+            print(f"to {mode}, {target}: {flow}")
+            assert len(flow.attempts) > 100
+            assert flow.failed == [], f"to {mode}, {target}: {flow}"
     succeeds(inventory, FIREWALL)
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
     entry_point(serving, "node_firewall", "uninstall")
