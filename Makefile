@@ -85,6 +85,10 @@ api: tools ## The API ring of tests: a real kube-apiserver on loopback
 peers: tools $(PEERS)/ready ## Verdicts about policies beside those of another evaluator
 	NETOPS_PEERS=$(PEERS) pytest -q tests/peers
 
+.PHONY: browser
+browser: tools ## The audit's page in a real Chromium, which it installs
+	pytest -q tests/browser
+
 .PHONY: fuzz
 fuzz: tools $(PEERS)/ready ## At length: ten thousand random clusters, and Corefiles for SECONDS=240
 	NETOPS_FUZZ_CLUSTERS=10000 pytest -q -n 2 tests/unit/plugins/module_utils/_policy/test_policy_differential.py

@@ -63,13 +63,20 @@ options:
         do.
       - None of them knows "the same namespace", so C(allow-same-namespace) is said for each namespace that is there;
         a new one has it after the next run.
-      - With V(ClusterNetworkPolicy), which stands in the baseline tier, ingress is denied from pods only.
+      - With V(ClusterNetworkPolicy), V(AdminNetworkPolicy) and V(BaselineAdminNetworkPolicy), ingress is denied from
+        pods only.
+      - V(AdminNetworkPolicy) decides before NetworkPolicies. What the baseline allows, it passes on to them; what it
+        denies, they cannot open.
+      - Of V(BaselineAdminNetworkPolicy) there is only one on a cluster, C(default). It cannot say
+        C(allow-same-namespace) but for one namespace by name.
       - O(batch_size) has no meaning here, and only ClusterNetworkPolicies are evaluated for RV(impact).
     type: str
     choices:
       - none
       - detect
       - ClusterNetworkPolicy
+      - AdminNetworkPolicy
+      - BaselineAdminNetworkPolicy
       - GlobalNetworkPolicy
       - StagedGlobalNetworkPolicy
       - CiliumClusterwideNetworkPolicy

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
@@ -41,10 +41,21 @@ def client(api: str) -> KubeClient:
 
 @pytest.fixture(scope="session")
 def cluster_policies(client: KubeClient) -> None:
-    """The API server serves ClusterNetworkPolicy from here on; it takes half a minute to stop, so it never does."""
+    """The API server serves the cluster-wide policies of Kubernetes from here on; it takes half a minute to stop."""
+    definitions = [
+        cluster_policy_definition("clusternetworkpolicies", "ClusterNetworkPolicy", "v1alpha2"),
+        cluster_policy_definition("adminnetworkpolicies", "AdminNetworkPolicy", "v1alpha1"),
+        cluster_policy_definition("baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", "v1alpha1"),
+    ]
+    for definition in definitions:
+        client.apply(definition)
+    wait_ready(client, definitions, 60.0)
+
+
+def cluster_policy_definition(plural: str, kind: str, version: str) -> dict[str, Any]:
+    group = "policy.networking.k8s.io"
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    group, plural, kind = "policy.networking.k8s.io", "clusternetworkpolicies", "ClusterNetworkPolicy"
-    definition = {
+    return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
@@ -56,11 +67,9 @@ def cluster_policies(client: KubeClient) -> None:
             "group": group,
             "names": {"plural": plural, "singular": kind.lower(), "kind": kind},
             "scope": "Cluster",
-            "versions": [{"name": "v1alpha2", "served": True, "storage": True, "schema": schema}],
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
         },
     }
-    client.apply(definition)
-    wait_ready(client, [definition], 60.0)
 
 
 @pytest.fixture

@@ -297,6 +297,62 @@ def test_what_a_cluster_wide_policy_would_break_is_told(shop: Module, client: Ku
     assert wide(client) == set()
 
 
+def older(client: KubeClient, kind: str) -> set[str]:
+    return {one["metadata"]["name"] for one in client.list("policy.networking.k8s.io/v1alpha1", kind)}
+
+
+@pytest.mark.usefixtures("cluster_policies")
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("AdminNetworkPolicy", {"netops-baseline", "netops-baseline-shop-0"}),
+        ("BaselineAdminNetworkPolicy", {"default"}),
+    ],
+)
+def test_the_older_kinds_by_name(shop: Module, client: KubeClient, kind: str, names: set[str]) -> None:
+    options: dict[str, Any] = {"namespaces": ["shop-0"], "profile": "zero-trust", "cluster_wide": kind}
+    state_matrix(shop, **options)
+    assert older(client, kind) == names
+    assert wide(client) == set()
+    assert shop.succeeds(state="absent", check=True, **options)["changed"] is True
+    assert older(client, kind) == names
+    assert shop.succeeds(state="absent", **options)["changed"] is True
+    assert older(client, kind) == set()
+    assert shop.succeeds(state="absent", **options)["changed"] is False
+
+
+@pytest.mark.usefixtures("cluster_policies")
+@pytest.mark.parametrize(
+    ("kind", "tier"), [("AdminNetworkPolicy", "admin"), ("BaselineAdminNetworkPolicy", "baseline")]
+)
+def test_what_the_older_kinds_would_break_is_told(shop: Module, tmp_path: Path, kind: str, tier: str) -> None:
+    log = tmp_path / "flows.json"
+    log.write_text(json.dumps(FLOW) + "\n")
+    options: dict[str, Any] = {"namespaces": ["shop-0"], "flow_logs": [str(log)], "cluster_wide": kind}
+    assert f"denied in the {tier} tier by {kind}" in shop.fails(max_broken=0, **options)
+
+
+@pytest.mark.usefixtures("cluster_policies")
+def test_somebody_elses_only_baseline_is_kept(shop: Module, client: KubeClient) -> None:
+    kind = "BaselineAdminNetworkPolicy"
+    spec = {"subject": {"namespaces": {"matchLabels": {"team": "theirs"}}}}
+    metadata = {"name": "default"}
+    client.create({"apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+    try:
+        message = shop.fails(namespaces=["shop-0"], cluster_wide=kind)
+        assert message.startswith(f"{kind} 'default': it is there and lacks the label")
+        assert shop.succeeds(namespaces=["shop-0"], cluster_wide=kind, state="absent")["changed"] is False
+        assert older(client, kind) == {"default"}
+    finally:
+        client.raw("DELETE", "/apis/policy.networking.k8s.io/v1alpha1/baselineadminnetworkpolicies/default")
+
+
+@pytest.mark.usefixtures("cluster_policies")
+def test_what_the_only_baseline_cannot_say_is_named(shop: Module) -> None:
+    message = shop.fails(namespaces=NAMESPACES[:2], cluster_wide="BaselineAdminNetworkPolicy")
+    assert message.startswith("BaselineAdminNetworkPolicy 'default': it cannot say 'the same namespace' of several")
+
+
 @pytest.mark.parametrize("kind", ["GlobalNetworkPolicy", "StagedGlobalNetworkPolicy", "CiliumClusterwideNetworkPolicy"])
 def test_a_kind_that_is_not_served_is_named(baseline: Module, kind: str) -> None:
     message = baseline.fails(namespaces=["shop-0"], cluster_wide=kind)

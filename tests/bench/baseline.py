@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,29 @@ def by_kubectl(programs: Path, kubeconfig: Path, folder: Path, objects: list[dic
     return time.monotonic() - begin
 
 
+@dataclass(frozen=True)
+class Run:
+    """A module's result, its seconds, and the most memory that its process had."""
+
+    result: dict[str, Any]
+    seconds: float
+    mebibytes: float
+
+
+def run(module: Module, **options: Any) -> Run:
+    """Run a module for as long as it takes."""
+    begin = time.monotonic()
+    process = subprocess.Popen(module.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(module.arguments(**options))
+    process.stdin.close()
+    result: dict[str, Any] = json.loads(process.stdout.read().strip().splitlines()[-1])
+    _pid, _status, usage = os.wait4(process.pid, 0)
+    assert not result.get("failed"), result["msg"]
+    return Run(result, time.monotonic() - begin, usage.ru_maxrss / 1024)
+
+
 def moved(policy: dict[str, Any], namespace: str) -> dict[str, Any]:
     metadata = {"name": policy["metadata"]["name"], "namespace": namespace}
     kept = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": policy["spec"]}
@@ -58,18 +82,19 @@ def main(words: list[str]) -> int:
         options = {"kubeconfig": str(ring.kubeconfig)}
         ours = count * len(NAMES)
         few = max(1, count // SHARE)
-        Module("manifest", options).succeeds(definitions=[*spaces("ours", count), *spaces("theirs", few)])
+        run(Module("manifest", options), definitions=[*spaces("ours", count), *spaces("theirs", few)])
         module = Module("network_policy_baseline", {**options, "policies": list(NAMES)})
         chosen: dict[str, Any] = {"namespace_selector": {"bench": "ours"}}
         print(f"{count} namespaces, {len(NAMES)} policies each; kubectl in {few} namespaces")
         for what in ("first run", "rerun"):
-            begin = time.monotonic()
-            requests = module.succeeds(**chosen)["api_requests"]
-            taken = time.monotonic() - begin
+            mine = run(module, **chosen)
+            requests = mine.result["api_requests"] / ours
             theirs = by_kubectl(programs, ring.kubeconfig, Path(work), wanted(module, few))
-            ratio = (theirs / (few * len(NAMES))) / (taken / ours)
+            ratio = (theirs / (few * len(NAMES))) / (mine.seconds / ours)
             print(
-                f"{what}: {taken:.1f} s, {requests / ours:.3f} requests an object; kubectl {theirs:.1f} s; {ratio:.1f}"
+                f"{what}: {mine.seconds:.1f} s, {mine.mebibytes:.0f} MiB, {requests:.3f} requests an object; "
+                f"kubectl {theirs:.1f} s; {ratio:.1f}",
+                flush=True,
             )
     return 0
 

@@ -10,9 +10,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .build import BuildError, say
 from .settings import GO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Each package with a file that only it brings: cheaper and truer than asking the package manager.
 NEEDED = {
@@ -39,17 +43,18 @@ NEEDED = {
 }
 
 
-def missing_packages() -> list[str]:
+def missing_packages(needed: Mapping[str, str] = NEEDED) -> list[str]:
     """The Debian packages that are not installed here."""
-    return sorted(package for package, file in NEEDED.items() if file and not Path(file).exists())
+    return sorted(package for package, file in needed.items() if file and not Path(file).exists())
 
 
-def require_packages() -> None:
+def require_packages(needed: Mapping[str, str] = NEEDED) -> None:
     """Install what is missing, or say with which command to do so.
 
+    :param needed: packages, each with a file that only it brings.
     :raises BuildError: something is missing and this process may not install it.
     """
-    missing = missing_packages()
+    missing = missing_packages(needed)
     if not missing:
         return
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]

@@ -9,6 +9,7 @@ import json
 import random
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 PAGE = 500
 # Every API server serves these, so none is asked: resource, and whether its objects live in namespaces.
@@ -74,16 +75,26 @@ class UnknownKindError(KubeError):
     status = 404
 
 
+@dataclass(frozen=True)
+class Executed:
+    """How a program in a container ended, and what it printed."""
+
+    code: int
+    output: str
+
+
 class KubeClient:
     """A session. Safe to use from several threads.
 
     :param pool: what sends requests: the pool of the ``kubernetes`` library's own client.
     :param server: the API server's URL.
     :param headers: sent with every request: who we are.
+    :param configuration: the ``kubernetes`` library's own, for what is no single request and answer.
     """
 
-    def __init__(self, pool: Any, server: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, pool: Any, server: str, headers: Mapping[str, str], configuration: Any = None) -> None:
         self._pool = pool
+        self._configuration = configuration
         self._server = server.rstrip("/")
         self._headers = dict(headers)
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
@@ -186,6 +197,58 @@ class KubeClient:
                 KubeError(subject, said, "permission", "Grant it; the documentation lists the RBAC rules"), 403
             )
         return _with_status(KubeError(subject, f"{said} (HTTP {status})"), status)
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], timeout: float = 30.0
+    ) -> Executed:
+        """Run a program in a container.
+
+        It reaches the pod through its kubelet, so no network policy is in its way.
+
+        :param timeout: seconds for the program to end.
+        :raises KubeError: it cannot be run, or does not end in time.
+        """
+        from kubernetes.client.rest import ApiException
+        from kubernetes.stream.ws_client import websocket_call
+        from websocket import WebSocketException
+
+        path = self.path("v1", "Pod", namespace, pod) + "/exec"
+        query = [("command", word) for word in command]
+        query += [("container", container), ("stdout", "true"), ("stderr", "true")]
+        # With the older protocol the API server hands the stream on as it is, whatever its version and the kubelet's.
+        headers = {**self._headers, "sec-websocket-protocol": "v4.channel.k8s.io"}
+        subject = f"{command[0]} in pod '{namespace}/{pod}'"
+        with self._lock:
+            self.requests += 1
+        try:
+            stream = websocket_call(
+                self._configuration,
+                "GET",
+                f"{self._server}{path}",
+                query_params=query,
+                headers=headers,
+                _preload_content=False,
+            )
+        except ApiException as error:
+            raise KubeError(
+                subject,
+                f"it cannot be run: {' '.join(str(error.reason).split())[:300]}",
+                "a running container, and permission",
+                "Grant get and create on pods/exec, or look at the pod and its node's kubelet",
+            ) from error
+        try:
+            stream.run_forever(timeout=timeout)
+            ended = not stream.is_open()
+            output, errors, status = (stream.read_channel(channel) for channel in (1, 2, 3))
+        except (OSError, WebSocketException) as error:
+            raise KubeError(subject, f"the connection broke: {error}") from error
+        finally:
+            stream.close()
+        code = exit_code(status)
+        if code is None:
+            seen = status.strip() or ("nobody said how it ended" if ended else f"it did not end within {timeout:.0f} s")
+            raise KubeError(subject, seen, "an exit code", "Look at the pod and its node's kubelet")
+        return Executed(code, output + errors)
 
     # ---- discovery ------------------------------------------------------------------------------------------
 
@@ -404,6 +467,21 @@ def conflicts_of(status: Mapping[str, Any]) -> str:
     return "; ".join(lines[:CONFLICTS_SHOWN]) + more
 
 
+def exit_code(status: str) -> Optional[int]:
+    """How a program ended, of the last word of an exec (k8s.io/apimachinery, remotecommand); nothing if it never ran.
+
+    :param status: a ``Status`` as JSON; the cause ExitCode of reason NonZeroExitCode is the code.
+    """
+    try:
+        content = json.loads(status)
+        if content["status"] == "Success":
+            return 0
+        [cause] = [one for one in content["details"]["causes"] if one["reason"] == "ExitCode"]
+        return int(cause["message"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _seconds(wait: Optional[str]) -> float:
     return float(wait) if wait and wait.isdigit() else 1.0
 
@@ -458,7 +536,7 @@ def connect(params: Mapping[str, Any]) -> KubeClient:
     if params.get("api_key"):
         headers["authorization"] = f"Bearer {params['api_key']}"
     pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
-    return KubeClient(pool, configuration.host, headers)
+    return KubeClient(pool, configuration.host, headers, configuration)
 
 
 def _load_kubeconfig(config: Any, configuration: Any, params: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline
     chosen_namespaces,
     plan,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import cluster_policy
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import KINDS, cluster_policy
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
     API_VERSIONS,
     everywhere,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Policy]] = {
     "NetworkPolicy": network_policy,
-    "ClusterNetworkPolicy": cluster_policy,
+    **dict.fromkeys(KINDS, cluster_policy),
 }
 
 
@@ -120,7 +120,9 @@ def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known, warn: C
     if known.kind not in READERS:
         text = f"what a {known.kind} breaks is not evaluated"
         if asked["max_broken"] is not None:
-            raise PolicyError("max_broken", text, "NetworkPolicies or ClusterNetworkPolicies", "Leave it out")
+            raise PolicyError(
+                "max_broken", text, "NetworkPolicies, or cluster-wide policies of Kubernetes", "Leave it out"
+            )
         warn(text)
         return []
     now = inventory([*everything(client), *cluster.needing(client)])

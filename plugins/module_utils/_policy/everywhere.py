@@ -9,6 +9,10 @@ everything, so it takes effect, changes and goes at once.
 - ClusterNetworkPolicy (policy.networking.k8s.io/v1alpha2): in the baseline tier, so that a namespace's own
   NetworkPolicies overrule it. Its ingress rules know pods alone: what comes from nodes and from outside it neither
   denies nor needs to allow. "The same namespace" cannot be said; one more policy for each namespace says it.
+- AdminNetworkPolicy (v1alpha1): before NetworkPolicies. What the baseline allows it passes on to them, the rest it
+  denies, so they can forbid more and open nothing. What is said of ingress above holds here too.
+- BaselineAdminNetworkPolicy (v1alpha1): what came before ClusterNetworkPolicy. There is only one, so "the same
+  namespace" can be said for one namespace at most.
 - GlobalNetworkPolicy of Calico (projectcalico.org/v3), and its staged form, which only logs.
 - CiliumClusterwideNetworkPolicy (cilium.io/v2).
 """
@@ -28,8 +32,22 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.settled import is_settled
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import Step
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import CLUSTER, GROUP
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import NAME_LABEL, PolicyError
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import (
+    ACTIONS,
+    ADMIN_KIND,
+    BASELINE_KIND,
+    CLUSTER,
+    KINDS,
+    MOST,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import (
+    ALLOW,
+    FIRST_PORT,
+    LAST_PORT,
+    NAME_LABEL,
+    PASS,
+    PolicyError,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import RULES_OF, is_deny
 
 if TYPE_CHECKING:
@@ -149,52 +167,107 @@ def everywhere_steps(live: Sequence[Object], wanted: Sequence[Object]) -> list[S
         if before is None or not is_settled(policy, before):
             steps.append(Step(before, policy))
     kept = {policy["metadata"]["name"] for policy in wanted}
-    gone = [one for name, one in there.items() if is_marked(one) and _is_ours(name) and name not in kept]
+    gone = [one for name, one in there.items() if is_marked(one) and _is_ours(one) and name not in kept]
     return [*steps, *(Step(one, None) for one in sorted(gone, key=lambda one: one["metadata"]["name"] != NAME))]
 
 
-def _is_ours(name: str) -> bool:
-    return name == NAME or name.startswith(f"{NAME}-")
+def _is_ours(policy: Object) -> bool:
+    name: str = policy["metadata"]["name"]
+    return name == NAME or name.startswith(f"{NAME}-") or policy["kind"] == BASELINE_KIND
 
 
 # ---- ClusterNetworkPolicy --------------------------------------------------------------------------------------------
 
 
-def _cluster_network_policies(subject: Subject, policies: Sequence[Object]) -> list[Object]:
-    spec: dict[str, Any] = {"tier": "Baseline", "priority": LAST_PRIORITY, "subject": {"namespaces": subject.selector}}
-    for direction in _isolated(policies):
-        rules = [made for rule in _rules(policies, direction) for made in _accepting(rule, direction)]
-        peers: list[dict[str, Any]] = [{"namespaces": {}}]
-        if direction == "egress":
-            peers.append({"networks": list(ANYWHERE)})
-        rules.append({"name": "deny the rest", "action": "Deny", _side(direction): peers})
-        if len(rules) > MOST_RULES:
-            raise PolicyError(
-                f"{CLUSTER} '{NAME}'", f"it has {len(rules)} rules of {direction}", f"at most {MOST_RULES}"
-            )
-        spec[direction] = rules
-    own = [_of_one(name, _keeps_together(policies)) for name in subject.present if _keeps_together(policies)]
-    return [*own, _object(f"{GROUP}/v1alpha2", CLUSTER, NAME, spec=spec)]
+@dataclass(frozen=True)
+class _Dialect:
+    """How a kind of this group says what all of them say.
+
+    :param letting: the action of its rules that do not deny.
+    :param place: tier and priority of the policy, as far as the kind has them.
+    :param own_place: of the policies that keep one namespace together; nothing where there is but one policy.
+    :param ports: the field of a rule that holds its ports.
+    :param port: makes an entry there.
+    """
+
+    kind: str
+    letting: str
+    place: Mapping[str, Any]
+    own_place: Mapping[str, Any] | None
+    ports: str
+    port: Callable[[Mapping[str, Any]], dict[str, Any]]
+    name: str = NAME
+
+    def word(self) -> str:
+        """The action of the rules that do not deny, in the kind's own words."""
+        return next(word for word, action in ACTIONS[self.kind].items() if action == self.letting)
 
 
-def _of_one(namespace: str, directions: Sequence[str]) -> Object:
-    """What keeps one namespace together. It only accepts, and an accepting policy isolates nothing."""
-    selected = {"namespaces": {"matchLabels": {NAME_LABEL: namespace}}}
-    spec: dict[str, Any] = {"tier": "Baseline", "priority": OWN_PRIORITY, "subject": selected}
+def _of_group(speak: _Dialect) -> Callable[[Subject, Sequence[Object]], list[Object]]:
+    def make(subject: Subject, policies: Sequence[Object]) -> list[Object]:
+        together = _keeps_together(policies)
+        spec: dict[str, Any] = {**speak.place, "subject": {"namespaces": subject.selector}}
+        for direction in _isolated(policies):
+            rules = [made for rule in _rules(policies, direction) for made in _letting(rule, direction, speak)]
+            if direction in together and speak.own_place is None:
+                rules.append(_within(_only_one(subject, speak), direction, speak))
+            peers: list[dict[str, Any]] = [{"namespaces": {}}]
+            if direction == "egress":
+                peers.append({"networks": list(ANYWHERE)})
+            rules.append({"name": "deny the rest", "action": "Deny", _side(direction): peers})
+            if len(rules) > MOST[speak.kind]:
+                raise PolicyError(
+                    f"{speak.kind} '{speak.name}'",
+                    f"it has {len(rules)} rules of {direction}",
+                    f"at most {MOST[speak.kind]}",
+                )
+            spec[direction] = rules
+        own: list[Object] = []
+        if speak.own_place is not None and together:
+            own = [_of_one(namespace, together, speak.own_place, speak) for namespace in subject.present]
+        return [*own, _object(KINDS[speak.kind], speak.kind, speak.name, spec=spec)]
+
+    return make
+
+
+def _only_one(subject: Subject, speak: _Dialect) -> str:
+    """The namespace, where it is one by name: a selector by labels means others later."""
+    if len(subject.present) != 1 or subject.selector != {"matchExpressions": [_is_named("In", subject.present)]}:
+        raise PolicyError(
+            f"{speak.kind} '{speak.name}'",
+            "it cannot say 'the same namespace' of several namespaces",
+            "one namespace by name, or a baseline without allow-same-namespace",
+            "List policies without it, or take another kind",
+        )
+    return subject.present[0]
+
+
+def _of_one(namespace: str, directions: Sequence[str], place: Mapping[str, Any], speak: _Dialect) -> Object:
+    """What keeps one namespace together. It denies nothing, and such a policy isolates nothing."""
+    spec: dict[str, Any] = {**place, "subject": {"namespaces": _named(namespace)}}
     for direction in directions:
-        spec[direction] = [{"name": "the same namespace", "action": "Accept", _side(direction): [selected]}]
-    return _object(f"{GROUP}/v1alpha2", CLUSTER, f"{NAME}-{namespace}", spec=spec)
+        spec[direction] = [_within(namespace, direction, speak)]
+    return _object(KINDS[speak.kind], speak.kind, f"{speak.name}-{namespace}", spec=spec)
 
 
-def _accepting(rule: Mapping[str, Any], direction: str) -> list[dict[str, Any]]:
+def _within(namespace: str, direction: str, speak: _Dialect) -> dict[str, Any]:
+    peers = [{"namespaces": _named(namespace)}]
+    return {"name": "the same namespace", "action": speak.word(), _side(direction): peers}
+
+
+def _named(namespace: str) -> dict[str, Any]:
+    return {"matchLabels": {NAME_LABEL: namespace}}
+
+
+def _letting(rule: Mapping[str, Any], direction: str, speak: _Dialect) -> list[dict[str, Any]]:
     peers = [made for peer in rule.get(_side(direction)) or [] for made in _cluster_peer(peer, direction)]
     if not rule.get(_side(direction)):
         peers = [{"namespaces": {}}, *([{"networks": list(ANYWHERE)}] if direction == "egress" else [])]
     if not peers:
         return []
-    made: dict[str, Any] = {"action": "Accept", _side(direction): peers}
+    made: dict[str, Any] = {"action": speak.word(), _side(direction): peers}
     if rule.get("ports"):
-        made["protocols"] = [_protocol(one) for one in rule["ports"]]
+        made[speak.ports] = [speak.port(one) for one in rule["ports"]]
     return [made]
 
 
@@ -240,6 +313,33 @@ def _protocol(port: Mapping[str, Any]) -> dict[str, Any]:
     if port.get("endPort", number) != number:
         return {name: {"destinationPort": {"range": {"start": number, "end": port["endPort"]}}}}
     return {name: {"destinationPort": {"number": number}}}
+
+
+def _port(port: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of v1alpha1, which has no word for every port of a protocol."""
+    number = port.get("port")
+    if isinstance(number, str):
+        return {"namedPort": number}
+    protocol = port.get("protocol", "TCP")
+    if number is None:
+        return {"portRange": {"protocol": protocol, "start": FIRST_PORT, "end": LAST_PORT}}
+    if port.get("endPort", number) != number:
+        return {"portRange": {"protocol": protocol, "start": number, "end": port["endPort"]}}
+    return {"portNumber": {"protocol": protocol, "port": number}}
+
+
+_DIALECTS = (
+    _Dialect(
+        CLUSTER,
+        ALLOW,
+        {"tier": "Baseline", "priority": LAST_PRIORITY},
+        {"tier": "Baseline", "priority": OWN_PRIORITY},
+        "protocols",
+        _protocol,
+    ),
+    _Dialect(ADMIN_KIND, PASS, {"priority": LAST_PRIORITY}, {"priority": OWN_PRIORITY}, "ports", _port),
+    _Dialect(BASELINE_KIND, ALLOW, {}, None, "ports", _port, "default"),
+)
 
 
 # ---- Calico ----------------------------------------------------------------------------------------------------------
@@ -409,16 +509,17 @@ def _cilium_port(port: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _MAKERS: Mapping[str, Callable[[Subject, Sequence[Object]], list[Object]]] = {
-    CLUSTER: _cluster_network_policies,
+    **{speak.kind: _of_group(speak) for speak in _DIALECTS},
     "GlobalNetworkPolicy": _calico("GlobalNetworkPolicy"),
     "StagedGlobalNetworkPolicy": _calico("StagedGlobalNetworkPolicy"),
     "CiliumClusterwideNetworkPolicy": _cilium,
 }
-# What a cluster is looked through for, the first that it serves is taken; a staged policy is only taken by name.
 API_VERSIONS = {
-    CLUSTER: f"{GROUP}/v1alpha2",
+    **KINDS,
     "GlobalNetworkPolicy": "projectcalico.org/v3",
     "StagedGlobalNetworkPolicy": "projectcalico.org/v3",
     "CiliumClusterwideNetworkPolicy": "cilium.io/v2",
 }
+# What a cluster is looked through for, the first that it serves is taken. The others say something else, or less, and
+# are only taken by name.
 DETECTED = (CLUSTER, "GlobalNetworkPolicy", "CiliumClusterwideNetworkPolicy")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # More namespaces than these no picture makes clearer.
 WIDEST_MATRIX, LARGEST_GRAPH = 60, 40
 RADIUS, MARGIN = 230, 130
+# No letter of a namespace's name is wider at the size of the graph's text.
+LETTER = 8
 TIP = (
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0L8 4L0 8z" fill="currentColor"/></marker></defs>'
@@ -108,11 +110,13 @@ def _graph(matrix: Matrix) -> str:
     names = list(matrix.namespaces)
     if not 1 < len(names) <= LARGEST_GRAPH:
         return ""
-    size = 2 * (RADIUS + MARGIN)
-    centre = size / 2
+    # Names begin beside the circle and go outwards: the longest makes the picture as wide as it needs.
+    width = 2 * (RADIUS + max(MARGIN, LETTER * max(map(len, names)) + 2 * LETTER))
+    height = 2 * (RADIUS + MARGIN)
+    centre, middle = width / 2, height / 2
     angles = {name: 2 * math.pi * number / len(names) for number, name in enumerate(names)}
     spots = {
-        name: (centre + RADIUS * math.sin(angle), centre - RADIUS * math.cos(angle)) for name, angle in angles.items()
+        name: (centre + RADIUS * math.sin(angle), middle - RADIUS * math.cos(angle)) for name, angle in angles.items()
     }
     known = {(one.source, one.destination): one.reach for one in matrix.cells}
     drawn = [TIP]
@@ -124,10 +128,10 @@ def _graph(matrix: Matrix) -> str:
     for name, (x, y) in spots.items():
         anchor = "start" if x > centre + 1 else "end" if x < centre - 1 else "middle"
         shift = 12 if anchor == "start" else -12 if anchor == "end" else 0
-        lift = -14 if y < centre and anchor == "middle" else 22 if anchor == "middle" else 4
+        lift = -14 if y < middle and anchor == "middle" else 22 if anchor == "middle" else 4
         drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="currentColor"/>')
         drawn.append(f'<text x="{x + shift:.1f}" y="{y + lift:.1f}" text-anchor="{anchor}">{escape(name)}</text>')
-    return f'<svg viewBox="0 0 {size} {size}" width="{size}" role="img">{"".join(drawn)}</svg>'
+    return f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img">{"".join(drawn)}</svg>'
 
 
 def _arrow(begin: tuple[float, float], end: tuple[float, float], reach: str, title: str) -> str:

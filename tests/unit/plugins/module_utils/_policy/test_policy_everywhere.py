@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.audit import Question, audit
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import SYSTEM_NAMESPACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import cluster_policy
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.difference import differences
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
     API_VERSIONS,
+    Subject,
     everywhere,
     everywhere_steps,
     expression,
@@ -48,11 +50,14 @@ MAIL = {"to": [{"ipBlock": {"cidr": "198.51.100.0/24", "except": ["198.51.100.12
 CUSTOM = ({"name": "allow-mail", "egress": [MAIL, {"to": [], "ports": [{"port": 9000, "endPort": 9010}]}]},)
 SPACES = ("shop", "data", "ingress", "monitoring", "kube-system")
 SUBJECT = subject_of([], {"team": "shop"}, SYSTEM_NAMESPACES, ["shop", "data"])
+ONE = subject_of(["shop"], {}, SYSTEM_NAMESPACES, ["shop"])
 KINDS = tuple(API_VERSIONS)
 
 
-def made(kind: str, names: Sequence[str], custom: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    return everywhere(kind, SUBJECT, policies("", names, AROUND, custom))
+def made(
+    kind: str, names: Sequence[str], custom: Sequence[Any] = (), subject: Subject = SUBJECT
+) -> list[dict[str, Any]]:
+    return everywhere(kind, subject, policies("", names, AROUND, custom))
 
 
 def cluster() -> list[dict[str, Any]]:
@@ -68,24 +73,89 @@ def cluster() -> list[dict[str, Any]]:
     return found
 
 
-def changed(names: Sequence[str], custom: Sequence[Any] = ()) -> set[tuple[str, str, str]]:
+def changed(
+    names: Sequence[str],
+    custom: Sequence[Any] = (),
+    kind: str = "ClusterNetworkPolicy",
+    subject: Subject = SUBJECT,
+) -> set[tuple[str, str, str]]:
     """What the cluster-wide baseline lets through that the namespaced one does not, and the other way round."""
-    apart = [one for space in ("shop", "data") for one in policies(space, names, AROUND, custom)]
+    apart = [one for space in subject.present for one in policies(space, names, AROUND, custom)]
     found = differences(
         inventory(cluster()),
         [network_policy(one) for one in apart],
-        [cluster_policy(one) for one in made("ClusterNetworkPolicy", names, custom)],
+        [cluster_policy(one) for one in made(kind, names, custom, subject)],
     )
     return {(one.change, one.source, one.destination) for one in found}
 
 
+@pytest.mark.parametrize("kind", ["ClusterNetworkPolicy", "AdminNetworkPolicy"])
 @pytest.mark.parametrize("profile", ["ingress-deny", "zero-trust"])
-def test_as_a_cluster_network_policy_it_differs_only_in_what_comes_from_outside(profile: str) -> None:
-    """Ingress rules of that kind know pods alone."""
-    assert changed(PROFILES[profile], CUSTOM if profile == "zero-trust" else ()) == {
+def test_as_a_policy_of_the_cluster_it_differs_only_in_what_comes_from_outside(profile: str, kind: str) -> None:
+    """Ingress rules of these kinds know pods alone."""
+    assert changed(PROFILES[profile], CUSTOM if profile == "zero-trust" else (), kind) == {
         ("gained", "(outside)", "shop"),
         ("gained", "(outside)", "data"),
     }
+
+
+@pytest.mark.parametrize("profile", ["ingress-deny", "zero-trust"])
+def test_the_only_baseline_admin_network_policy_says_it_for_one_namespace(profile: str) -> None:
+    custom = CUSTOM if profile == "zero-trust" else ()
+    assert changed(PROFILES[profile], custom, "BaselineAdminNetworkPolicy", ONE) == {("gained", "(outside)", "shop")}
+    names = [name for name in PROFILES[profile] if name != "allow-same-namespace"]
+    assert changed(names, custom, "BaselineAdminNetworkPolicy") == {
+        ("gained", "(outside)", "shop"),
+        ("gained", "(outside)", "data"),
+    }
+    for several in (SUBJECT, subject_of([], {"team": "shop"}, SYSTEM_NAMESPACES, ["shop"])):
+        with pytest.raises(PolicyError, match="it cannot say 'the same namespace' of several namespaces; expected one"):
+            made("BaselineAdminNetworkPolicy", PROFILES[profile], (), several)
+
+
+OWN: dict[str, Any] = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "own", "namespace": "shop"},
+    "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "own_opens", "own_closes"),
+    [
+        ("ClusterNetworkPolicy", True, True),
+        ("BaselineAdminNetworkPolicy", True, True),
+        ("AdminNetworkPolicy", False, True),
+    ],
+)
+def test_what_a_namespaces_own_policies_can_do(kind: str, own_opens: bool, own_closes: bool) -> None:
+    """In the baseline tier they overrule it; before them, they cannot open what it denies and decide what it passes."""
+    wide = made(kind, ["allow-same-namespace", "default-deny-ingress"], (), ONE)
+
+    def verdict(ingress: list[dict[str, Any]], source: str) -> str:
+        own = {**OWN, "spec": {**OWN["spec"], "ingress": ingress}}
+        [answer] = audit([*cluster(), *wide, own], [Question(source, "shop/p1", "TCP", 80)]).answers
+        return answer.verdict
+
+    everybody: list[dict[str, Any]] = [{}]
+    assert verdict(everybody, "data/p1") == ("allowed" if own_opens else "denied")
+    assert verdict([], "shop/p2") == ("denied" if own_closes else "allowed")
+    assert verdict(everybody, "shop/p2") == "allowed"
+
+
+def test_ports_in_the_words_of_v1alpha1() -> None:
+    ports: list[dict[str, Any]] = [{"port": 587}, {"port": "dns", "protocol": "UDP"}, {"protocol": "SCTP"}]
+    ports.append({"port": 9000, "endPort": 9010})
+    (policy,) = made("AdminNetworkPolicy", ["default-deny-egress"], [{"name": "mine", "egress": [{"ports": ports}]}])
+    assert policy["spec"]["priority"] == 1000
+    assert policy["spec"]["egress"][0]["action"] == "Pass"
+    assert policy["spec"]["egress"][0]["ports"] == [
+        {"portNumber": {"protocol": "TCP", "port": 587}},
+        {"namedPort": "dns"},
+        {"portRange": {"protocol": "SCTP", "start": 1, "end": 65535}},
+        {"portRange": {"protocol": "TCP", "start": 9000, "end": 9010}},
+    ]
 
 
 def test_system_namespaces_are_not_meant() -> None:
@@ -100,10 +170,11 @@ def test_system_namespaces_are_not_meant() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_object_denies(kind: str) -> None:
     """So it takes effect at once."""
-    objects = made(kind, PROFILES["zero-trust"], CUSTOM)
+    objects = made(kind, PROFILES["zero-trust"], CUSTOM, ONE)
+    name = "default" if kind == "BaselineAdminNetworkPolicy" else "netops-baseline"
     assert [one["kind"] for one in objects] == [kind] * len(objects)
-    assert [one["metadata"]["name"] for one in objects if "Deny" in str(one)] in (["netops-baseline"], [])
-    assert objects[-1]["metadata"]["name"] == "netops-baseline"
+    assert [one["metadata"]["name"] for one in objects if "Deny" in str(one)] in ([name], [])
+    assert objects[-1]["metadata"]["name"] == name
 
 
 def test_calico_says_protocol_ports_and_both_ends() -> None:
