@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
     from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import Inventory
 
-# A connection that is dropped costs its sender nothing but time.
-WORKERS = 16
+WORKERS = 8
+# For one connection and all that starts it, on a node that has much to do.
+PROGRAM_SECONDS = 60.0
 POLL_SECONDS = 1.0
 
 
@@ -175,6 +176,6 @@ def dial(client: KubeClient, one: Connection) -> Seen:
     """One connection, opened in the source by a program of its own."""
     source = one.source
     try:
-        return judged(client.execute(source.namespace, source.name, "agnhost-0", one.command))
+        return judged(client.execute(source.namespace, source.name, "agnhost-0", one.command, PROGRAM_SECONDS))
     except KubeError as error:
         return Seen(UNKNOWN, error.seen)
