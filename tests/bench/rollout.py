@@ -8,19 +8,19 @@ of ``BATCH`` nodes. Prints requests and seconds of each step, and seconds of a b
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from tests.support.modules import Module
-from tests.testbed.api_ring import ApiRing
-from tests.testbed.settings import IMAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BATCH = 50
 LABELS = {"k8s-app": "kube-proxy"}
@@ -31,7 +31,7 @@ CONFIGURATION = "kind: KubeProxyConfiguration\nmode: iptables\n"
 def kube_proxy() -> list[dict[str, Any]]:
     """kube-proxy as kubeadm installs it, as far as the API goes."""
     pod = {
-        "containers": [{"name": "kube-proxy", "image": IMAGES["kube-proxy"]}],
+        "containers": [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3"}],
         "tolerations": [{"operator": "Exists"}],
     }
     template = {"metadata": {"labels": LABELS}, "spec": pod}
@@ -46,14 +46,26 @@ def kube_proxy() -> list[dict[str, Any]]:
     ]
 
 
-def measure(programs: Path, count: int) -> None:
-    with tempfile.TemporaryDirectory() as work, ApiRing(programs, Path(work), kwok_nodes=count) as ring:
-        client = connect({"kubeconfig": str(ring.kubeconfig)})
+@contextmanager
+def cluster(count: int) -> Iterator[str]:
+    """Within: an API server and nodes that are played; its kubeconfig."""
+    command = [sys.executable, "-m", "tests.testbed", "api", f"--kwok-nodes={count}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def measure(count: int) -> None:
+    with cluster(count) as kubeconfig:
+        client = connect({"kubeconfig": kubeconfig})
         wanted = kube_proxy()
         apply_all(client, wanted, force=True, check=False)
         wait_ready(client, wanted, 600.0)
-        config = Module("kube_proxy_config", {"kubeconfig": str(ring.kubeconfig), "restart": "held"})
-        rollout = Module("kube_proxy_rollout", {"kubeconfig": str(ring.kubeconfig)})
+        config = Module("kube_proxy_config", {"kubeconfig": kubeconfig, "restart": "held"})
+        rollout = Module("kube_proxy_rollout", {"kubeconfig": kubeconfig})
 
         def step(what: str, module: Module, **options: Any) -> None:
             begin = time.monotonic()
@@ -75,9 +87,8 @@ def measure(programs: Path, count: int) -> None:
 
 
 def main() -> int:
-    programs = Path(os.environ["NETOPS_TESTBED_BIN"])
     for count in map(int, sys.argv[1:] or ["100", "1000"]):
-        measure(programs, count)
+        measure(count)
     return 0
 
 
