@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module network_policy_enforcement_info against a real API server; the node and its network are played."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.probing import (
+    CLIENT,
+    NOT_IN,
+    NOT_OUT,
+    PLACE,
+    SERVER,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.standins import MARK
+from tests.support.modules import Module
+from tests.support.played_network import PlayedNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+
+@pytest.fixture
+def network(api: str, tmp_path: Path) -> Iterator[PlayedNetwork]:
+    with PlayedNetwork(api, tmp_path, MARK) as played:
+        yield played
+
+
+@pytest.fixture
+def enforcement(api: str) -> Module:
+    return Module("network_policy_enforcement_info", {"kubeconfig": api, "patience": 1, "timeout": 60})
+
+
+@pytest.mark.parametrize(
+    ("dropped", "idle"),
+    [
+        ({NOT_IN, NOT_OUT}, ""),
+        ({NOT_IN}, "egress"),
+        ({NOT_OUT}, "ingress"),
+        (set(), "ingress and egress"),
+    ],
+)
+def test_what_is_enforced_is_told_by_connections(
+    network: PlayedNetwork, enforcement: Module, client: KubeClient, dropped: set[int], idle: str
+) -> None:
+    network.network = lambda _source, _destination, _protocol, port: "TIMEOUT" if port in dropped else ""
+    told = enforcement.succeeds(check=True)
+    assert (told["changed"], told["ingress"], told["egress"]) == (False, None, None)
+    assert network.tried == [], "check mode runs nothing"
+    done = enforcement.succeeds()
+    assert (done["changed"], done["ingress"], done["egress"]) == (False, NOT_IN in dropped, NOT_OUT in dropped)
+    warnings = str(done.get("warnings", ""))
+    assert (f"policies for {idle} are stored and protect nothing" in warnings) == bool(idle), warnings
+    assert {way[:2] for way in network.tried} == {(CLIENT, SERVER)}
+    assert client.get(PLACE) is None, "nothing stays"
+
+
+def test_policies_may_take_their_time(network: PlayedNetwork, enforcement: Module) -> None:
+    network.network = lambda *way: "TIMEOUT" if way[3] in {NOT_IN, NOT_OUT} and network.tried.count(way) > 2 else ""
+    done = enforcement.succeeds(patience=30)
+    assert (done["ingress"], done["egress"]) == (True, True)
+
+
+def test_pods_that_do_not_reach_each_other_prove_nothing(
+    network: PlayedNetwork, enforcement: Module, client: KubeClient
+) -> None:
+    network.network = lambda *_way: "TIMEOUT"
+    message = enforcement.fails()
+    assert "connection between two pods of netops-enforcement-probe: denied for 1 s (TIMEOUT)" in message
+    assert "Test the pod network first" in message
+    left = client.get(PLACE)
+    assert left is None or left["metadata"]["deletionTimestamp"]
+
+
+def test_pods_that_never_run_are_named(network: PlayedNetwork, enforcement: Module) -> None:
+    network.broken = {SERVER}
+    assert f"{PLACE.name}/{SERVER}: phase Pending" in enforcement.fails(timeout=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"patience": "long"}, "cannot be converted to an int"),
+        ({"kubeconfig": "/nowhere"}, "/nowhere"),
+    ],
+)
+def test_bad_input_is_named(enforcement: Module, options: dict[str, Any], said: str) -> None:
+    assert said in enforcement.fails(**options)
