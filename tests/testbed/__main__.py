@@ -19,7 +19,7 @@ from .api_ring import ApiRing, ApiRingError
 from .bed import Bed, BedError
 from .build import Artefact, BuildError, Store, say
 from .cluster import ClusterOptions
-from .hostpackages import require_packages, require_root
+from .hostpackages import NEEDED, require_packages, require_root
 from .inventory import inventory, write_inventory
 from .settings import HERE, Node, cache_root
 
@@ -104,7 +104,7 @@ def prepare(store: Store, wanted: Sequence[Artefact]) -> None:
     """Build what is missing; say nothing when nothing is."""
     if store.missing(wanted):
         require_root()
-        require_packages()
+        require_packages(NEEDED)
         begin = time.monotonic()
         store.build(wanted)
         say(f"built in {time.monotonic() - begin:.0f} s")
@@ -166,7 +166,7 @@ def command_inventory(bed: Bed, asked: argparse.Namespace) -> None:
 def command_bin(bed: Bed, _unused: argparse.Namespace) -> None:
     wanted = [*artefacts.API_RING, artefacts.client]
     # Tests on this machine's own kernel call the same programs that a node has.
-    require_packages()
+    require_packages(NEEDED)
     prepare(bed.store, wanted)
     folder = bed.store.root / "bin"
     folder.mkdir(exist_ok=True)

@@ -43,12 +43,12 @@ NEEDED = {
 }
 
 
-def missing_packages(needed: Mapping[str, str] = NEEDED) -> list[str]:
+def missing_packages(needed: Mapping[str, str]) -> list[str]:
     """The Debian packages that are not installed here."""
     return sorted(package for package, file in needed.items() if file and not Path(file).exists())
 
 
-def require_packages(needed: Mapping[str, str] = NEEDED) -> None:
+def require_packages(needed: Mapping[str, str]) -> None:
     """Install what is missing, or say with which command to do so.
 
     :param needed: packages, each with a file that only it brings.
