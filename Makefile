@@ -104,12 +104,13 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	$(TESTBED) build coredns-1.11.3 node-cache-double
 	pytest -q -n 2 --dist loadgroup tests/nodes
-	tests/gates/scenarios default firewall_firewalld firewall_iptables firewall_nftables firewall_ufw
+	tests/gates/scenarios default firewall_nftables
 
-.PHONY: cni
-cni: tools testbed ## A real Calico, and Flannel from an older version on, on virtual machines
+.PHONY: long
+long: tools testbed ## The rest on virtual machines, two hours: every back-end and scheduler, Calico, Flannel's upgrade
 	$(TESTBED) build calico-images flannel-older-images
-	tests/gates/scenarios calico flannel
+	pytest -q tests/long
+	tests/gates/scenarios firewall_firewalld firewall_iptables firewall_ufw calico flannel
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass

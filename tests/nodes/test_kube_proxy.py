@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import SCHEDULERS
 from tests.nodes.conftest import PLAYBOOKS
 from tests.nodes.outage import connecting, of_services
 from tests.nodes.plays import ROLE, Played, run, succeeds
@@ -118,18 +116,6 @@ def test_no_connection_fails_in_any_direction_and_nodeports_stay_their_peers_own
     succeeds(inventory, FIREWALL)
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
     entry_point(serving, "node_firewall", "uninstall")
-
-
-@pytest.mark.usefixtures("served")
-def test_every_scheduler_of_the_kernel(serving: Bed) -> None:
-    for scheduler in SCHEDULERS:
-        # Both nodes at once, for time.
-        played = play(serving, kube_proxy_mode="ipvs", kube_proxy_ipvs_scheduler=scheduler, kube_proxy_batch_size=2)
-        assert played.status == 0, played.said
-        for node in serving.nodes:
-            listed = serving.must(node, "ipvsadm -Ln")
-            assert set(re.findall(r"^(?:TCP|UDP)\s+\S+ (\S+)", listed, re.MULTILINE)) == {scheduler}, listed
-    assert play(serving, kube_proxy_mode="iptables", kube_proxy_batch_size=2).status == 0
 
 
 def test_where_the_mode_cannot_start_all_nodes_go_back(serving: Bed) -> None:
