@@ -102,14 +102,14 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 
 .PHONY: nodes
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
-	$(TESTBED) build coredns-1.11.3 node-cache-double
+	$(TESTBED) build coredns-1.11.3
 	pytest -q -n 2 --dist loadgroup tests/nodes
 	tests/gates/scenarios default firewall_nftables
 
 .PHONY: long
-long: tools testbed ## The rest on virtual machines, two hours: every back-end and scheduler, Calico, Flannel's upgrade
-	$(TESTBED) build calico-images flannel-older-images
-	pytest -q tests/long
+long: tools testbed ## The rest on virtual machines, two hours: kube-proxy, NodeLocal DNSCache, every back-end, Calico, Flannel
+	$(TESTBED) build calico-images flannel-older-images node-cache-double
+	pytest -q -n 2 --dist loadgroup tests/long
 	tests/gates/scenarios firewall_firewalld firewall_iptables firewall_ufw calico flannel
 
 .PHONY: gates

@@ -50,7 +50,7 @@ def play(bed: Bed, *words: str, **variables: Any) -> Played:
 @pytest.fixture(scope="module")
 def clients(serving: Bed) -> dict[str, pods.Running]:
     """A pod on each node whose network namespace questions come from."""
-    assert not serving.store.missing([artefacts.node_cache_double]), "`make nodes` builds node-cache-double"
+    assert not serving.store.missing([artefacts.node_cache_double]), "`make long` builds node-cache-double"
     serving.load_images(serving.store.path(artefacts.node_cache_double) / "images.tar")
     return pods.start(serving, api(serving), NAMESPACE, [pods.Wanted(f"on-{one.name}", one) for one in serving.nodes])
 
