@@ -116,6 +116,7 @@ def test_on_and_off_under_look_ups(serving: Bed, clients: dict[str, pods.Running
     assert not any(play(serving, entry_point="uninstall").changed.values())
 
 
+@pytest.mark.usefixtures("clients")
 def test_a_cache_that_does_not_answer_is_taken_away(serving: Bed) -> None:
     done = play(serving, node_local_dns_verify_names=["nobody.example.invalid"], node_local_dns_verify_timeout=5)
     assert done.status != 0
