@@ -24,7 +24,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._errors import N
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_if_going, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,7 @@ def prove(client: KubeClient, image: str, names: Sequence[str], timeout: float) 
     :param timeout: seconds for the pods to be ready, and again for the connections to work.
     :raises KubeError: the pods do not become ready.
     """
-    remains = client.get(PLACE)
-    if remains and remains["metadata"].get("deletionTimestamp"):
-        wait_gone(client, [PLACE], time.monotonic() + timeout)
+    wait_if_going(client, PLACE, timeout)
     wanted = objects(image)
     try:
         apply_all(client, wanted, force=True, check=False)

@@ -136,3 +136,14 @@ def wait_gone(client: KubeClient, refs: Iterable[ObjectRef], deadline: float) ->
         if left:
             time.sleep(pause)
             pause = min(POLL_SECONDS, 2 * pause)
+
+
+def wait_if_going(client: KubeClient, ref: ObjectRef, timeout: float) -> None:
+    """Wait until an object is gone that is on its way out; any other is left alone.
+
+    :param timeout: seconds.
+    :raises KubeError: it is still there; the text names what holds it.
+    """
+    live = client.get(ref)
+    if live and live["metadata"].get("deletionTimestamp"):
+        wait_gone(client, [ref], time.monotonic() + timeout)

@@ -17,7 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_if_going
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.cluster import enforcement
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain import ALLOWED, DENIED
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
@@ -87,7 +87,7 @@ def probed(client: KubeClient, image: str, timeout: float, patience: float) -> E
     :param timeout: seconds for the pods to run, and again for everything to go.
     :param patience: seconds for policies to be enforced.
     """
-    wait_gone(client, [PLACE] if _is_going(client) else [], time.monotonic() + timeout)
+    wait_if_going(client, PLACE, timeout)
     apply_all(client, surroundings(), force=True, check=False)
     try:
         with standing(client, stand_ins(), image, timeout):
@@ -96,11 +96,6 @@ def probed(client: KubeClient, image: str, timeout: float, patience: float) -> E
         client.delete(PLACE, propagation="Background")
     wait_gone(client, [PLACE], time.monotonic() + timeout)
     return found
-
-
-def _is_going(client: KubeClient) -> bool:
-    there = client.get(PLACE)
-    return bool(there and there["metadata"].get("deletionTimestamp"))
 
 
 def surroundings() -> list[Object]:
