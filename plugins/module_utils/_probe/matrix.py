@@ -25,6 +25,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model imp
     UNKNOWN,
     ProbeError,
     Target,
+    address_of,
 )
 
 if TYPE_CHECKING:
@@ -127,15 +128,19 @@ def targets_for(
     listening: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
     negative: bool = True,
+    source_addresses: Sequence[str] = (),
 ) -> list[Target]:
     """What a node probes: every port of every other node that has been listened on.
 
     :param listening: by node name, what became of each port (``listeners`` of the module's result).
     :param negative: also probe what must be closed to this node.
-    :raises ProbeError: the node is unknown.
+    :param source_addresses: of somebody who is none of the nodes, such as Ansible's controller.
+    :raises ProbeError: the node is unknown, or a source address is none.
     """
-    _known(node_name, plans, "plan")
-    own = list(_known(node_name, addresses, "address"))
+    own = [address_of(f"source_addresses of {node_name!r}", one) for one in source_addresses]
+    if not own:
+        _known(node_name, plans, "plan")
+        own = list(_known(node_name, addresses, "address"))
     found: list[Target] = []
     for name, plan in plans.items():
         if name != node_name and name in listening:

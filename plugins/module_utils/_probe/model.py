@@ -157,7 +157,7 @@ def listener_from(fields: Mapping[str, Any]) -> Listener:
     :raises ProbeError: a wrong protocol, port or address.
     """
     subject = f"listener {fields.get('protocol')} {fields.get('port')}"
-    addresses = tuple(dict.fromkeys(_address(subject, one) for one in fields.get("addresses") or ()))
+    addresses = tuple(dict.fromkeys(address_of(subject, one) for one in fields.get("addresses") or ()))
     if not addresses:
         raise ProbeError(subject, "it has no addresses", "addresses of this node", "Name at least one")
     protocol = _protocol(subject, fields.get("protocol"))
@@ -170,10 +170,10 @@ def target_from(fields: Mapping[str, Any]) -> Target:
     :raises ProbeError: a wrong name, protocol, port, address, kind or expectation.
     """
     subject = f"target {fields.get('protocol')} {fields.get('address')} {fields.get('port')}"
-    address = _address(subject, fields.get("address"))
+    address = address_of(subject, fields.get("address"))
     source = fields.get("source_address") or ""
     if source:
-        source = _address(subject, source)
+        source = address_of(subject, source)
         if (":" in source) != (":" in address):
             raise ProbeError(subject, f"source_address {source} is of the other address family", "one of the same")
     protocol = _protocol(subject, fields.get("protocol"))
@@ -245,7 +245,11 @@ def _port(subject: str, value: object) -> int:
     return int(text)
 
 
-def _address(subject: str, value: object) -> str:
+def address_of(subject: str, value: object) -> str:
+    """An address in the form in which addresses compare.
+
+    :raises ProbeError: it is none.
+    """
     try:
         return str(ipaddress.ip_address(str(value)))
     except ValueError as error:
