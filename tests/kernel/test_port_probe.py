@@ -16,6 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.filter.port_probe_listeners import port_probe_listeners
+from ansible_collections.netops.kubernetes.plugins.filter.port_probe_report import port_probe_report
+from ansible_collections.netops.kubernetes.plugins.filter.port_probe_targets import port_probe_targets
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import nftables
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, plan_for
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Settings, intended
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe import server
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model import KIND_OF
 from tests.bench.port_probe import TCP, UDP, measure
@@ -174,6 +180,33 @@ def test_sctp_is_probed_where_the_kernel_has_it(node: Module, friend: Module) ->
         assert (one["status"], found["verdict"]) == ("unsupported", "unknown")
         assert found["detail"] == "not probed: the kernel of node has no SCTP"
         assert "the kernel of friend has no SCTP" in results(friend, target("sctp", 30000))[0]["detail"]
+
+
+def test_the_controller_reaches_what_administrators_may_and_no_more(
+    node: Module, stranger: Module, network: Network
+) -> None:
+    """From the plan to the report, with the rules that the plan makes."""
+    peers = {"admins": ["198.18.1.3"]}
+    groups = {"kube_control_plane": ["node"], "kube_node": ["node"]}
+    made = plan_for("node", Cluster(groups, {"node": [V4]}, cni="flannel", encapsulation="ipip", peers=peers))
+    plans, hostvars = {"node": made.to_output()}, {"node": {"ip": V4}}
+    listened = node.succeeds(state="listening", listeners=port_probe_listeners(plans, hostvars, "node"))
+    targets = port_probe_targets(
+        plans, hostvars, "controller", {"node": listened}, source_addresses=["198.18.1.3", "2001:db8:1::3"]
+    )
+
+    def report() -> dict[str, Any]:
+        probed = stranger.succeeds(state="probed", node_name="controller", targets=targets, timeout=1)
+        found: dict[str, Any] = port_probe_report([probed], plans)
+        return found
+
+    open_to_all = {one["rule"] for one in report()["failures"]}
+    assert {"etcd-client", "kubelet", "flannel-ipip", ""} <= open_to_all
+    rules = nftables.render(intended(made, Settings(), forwards=False))
+    assert network.node.run("nft", "-f", "-", stdin=rules).returncode == 0
+    judged = report()
+    assert judged["failures"] == [], judged["text"]
+    assert judged["matrix"]["controller"]["node"][f"tcp {V4} 22"] == "open"
 
 
 def test_a_reset_is_a_refusal(node: Module, friend: Module, network: Network) -> None:
