@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.rulese
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.kernel.conftest import PRIVATE
+from tests.support.knocking import ACCEPT, knocking
 from tests.support.modules import Module, state_matrix
 from tests.support.plans import plans
 
@@ -81,10 +81,6 @@ LISTEN = (
     "v6=socket.AF_INET6\n"
     "held=[socket.create_server(('::', int(port)), family=v6, dualstack_ipv6=True) for port in sys.argv[1:]]\n"
     "print('ready', flush=True); sys.stdin.read()"
-)
-ACCEPT = (
-    "import socket\nserver=socket.create_server(('', 10250), backlog=1000)\nprint('ready', flush=True)\n"
-    "while True: server.accept()[0].close()"
 )
 BACKENDS = ("nftables", "iptables-nft", "iptables-legacy")
 
@@ -344,18 +340,6 @@ def reported(network: Network) -> str:
     return "\0".join(network.node.run(f"{program}-save").stdout for program in ("iptables", "ip6tables"))
 
 
-# Opens connections one after the other until its input ends; says how many there were and how many first segments had
-# to be sent again, which is what a lost one costs. A pause each, or the client's own ports run out before that.
-KNOCK = (
-    "import select,socket,sys\n"
-    "made=0\n"
-    "while not select.select([sys.stdin],[],[],0.001)[0]:\n"
-    "    socket.create_connection(('198.18.1.1',10250),20).close(); made+=1\n"
-    "names,counts=[line.split() for line in open('/proc/self/net/netstat') if line.startswith('TcpExt:')]\n"
-    "print(made, counts[names.index('TCPSynRetrans')])"
-)
-
-
 @pytest.fixture
 def served(network: Network) -> Iterator[None]:
     """A server at an admitted port of the node."""
@@ -367,19 +351,6 @@ def served(network: Network) -> Iterator[None]:
         process.terminate()
 
 
-@contextmanager
-def knocking(network: Network) -> Iterator[None]:
-    """Within: a client opens connections; afterwards, none of them was lost."""
-    command = [*network.friend.prefix, "python3", "-c", KNOCK]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
-        yield
-        said, _errors = client.communicate()
-    assert client.returncode == 0
-    made, lost = map(int, said.split())
-    assert made > 100
-    assert lost == 0, f"{lost} of {made} connections were lost"
-
-
 TWO_PLANS = (plan(), plan({"id": "x", "ports": "9100-9200", "peers": ["all_nodes"]}))
 
 
@@ -387,7 +358,7 @@ TWO_PLANS = (plan(), plan({"id": "x", "ports": "9100-9200", "peers": ["all_nodes
 def test_a_new_connection_is_never_lost(firewall: Module, network: Network) -> None:
     """An admitted port during 100 alternating applies: each connection is made at the first attempt."""
     firewall.succeeds(plan=TWO_PLANS[1].to_output())
-    with knocking(network):
+    with knocking(network.friend.prefix, "198.18.1.1"):
         for number in range(100):
             assert firewall.succeeds(plan=TWO_PLANS[number % 2].to_output())["changed"] is True
 
@@ -396,7 +367,7 @@ def test_a_new_connection_is_never_lost(firewall: Module, network: Network) -> N
 def test_rules_never_miss_their_sets(network: Network) -> None:
     """As fast as nft is: with rules and sets in one transaction, about one swap in two hundred loses a connection."""
     wanted = [intended(made, Settings("drop", log=True), forwards=False) for made in TWO_PLANS]
-    with knocking(network):
+    with knocking(network.friend.prefix, "198.18.1.1"):
         for number in range(600):
             load(network, *nftables.transactions(wanted[number % 2], network.node.run(*nftables.listing()).stdout))
 
@@ -407,7 +378,7 @@ def test_undoing_never_misses_its_sets_either(network: Network) -> None:
     wanted = [intended(made, Settings("drop", log=True), forwards=False) for made in TWO_PLANS]
     load(network, *nftables.transactions(wanted[0], ""))
     before = network.node.run(*nftables.listing()).stdout
-    with knocking(network):
+    with knocking(network.friend.prefix, "198.18.1.1"):
         for _number in range(300):
             load(network, *nftables.transactions(wanted[1], before))
             load(network, *nftables.transactions_back(wanted[1], before))
