@@ -13,7 +13,7 @@ author:
 description:
   - Takes from a node's plan the ports that stand for it, for the module M(netops.kubernetes.port_probe). Of a range
     they are the first, the last and one between. Pure; it changes nothing.
-  - IP protocols without ports, and SCTP, are left out.
+  - ICMP is left out.
 positional: hostvars, node_name
 options:
   _input:

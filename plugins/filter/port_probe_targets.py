@@ -38,6 +38,12 @@ options:
     description: Probe also what must be closed.
     type: bool
     default: true
+  source_addresses:
+    description: >-
+      For a prober that is none of the nodes, such as Ansible's controller, the addresses by which the nodes know it.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -67,7 +73,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._probe.matrix im
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def port_probe_targets(
@@ -76,13 +82,17 @@ def port_probe_targets(
     node_name: str,
     listening: Mapping[str, Mapping[str, Any]],
     negative: bool = True,
+    source_addresses: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """The filter; see DOCUMENTATION."""
     try:
         addresses = addresses_of({"kube_node": list(plans)}, hostvars)
         # A node that could not be reached has no listeners.
         status = {name: result.get("listeners", []) for name, result in listening.items()}
-        return targets_output(targets_for(plans_from(plans), addresses, node_name, status, negative=negative))
+        found = targets_for(
+            plans_from(plans), addresses, node_name, status, negative=negative, source_addresses=source_addresses
+        )
+        return targets_output(found)
     except NetopsError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -37,14 +37,14 @@ options:
     elements: dict
     suboptions:
       protocol:
-        description: The protocol.
+        description: >-
+          V(tcp), V(udp), V(sctp); or an IP protocol without ports, such as V(ipip), V(esp) or V(ip:97).
         type: str
-        choices: [tcp, udp]
         required: true
       port:
-        description: The port.
+        description: The port; V(0) where there are none.
         type: int
-        required: true
+        default: 0
       addresses:
         description: Which of this node's addresses, IPv4 and IPv6.
         type: list
@@ -68,14 +68,14 @@ options:
         type: str
         required: true
       protocol:
-        description: The protocol.
+        description: >-
+          V(tcp), V(udp), V(sctp); or an IP protocol without ports, such as V(ipip), V(esp) or V(ip:97).
         type: str
-        choices: [tcp, udp]
         required: true
       port:
-        description: The port.
+        description: The port; V(0) where there are none.
         type: int
-        required: true
+        default: 0
       rule:
         description: Which rule of the target's plan this is about.
         type: str
@@ -83,9 +83,9 @@ options:
       kind:
         description: >-
           V(echo) where the listening process is, V(service) where a real service is, V(kernel) where VXLAN, Geneve or
-          WireGuard is.
+          WireGuard is, V(unsupported) where the target's kernel lacks the protocol, so that nothing is sent.
         type: str
-        choices: [echo, service, kernel]
+        choices: [echo, service, kernel, unsupported]
         default: echo
       expected:
         description: What is right.
@@ -135,8 +135,8 @@ EXAMPLES = r"""
 RETURN = r"""
 listeners:
   description: >-
-    What became of each port on each address. Its C(status) is C(bound), C(in_use) by a service, or C(kernel) for a
-    device such as VXLAN.
+    What became of each port on each address. Its C(status) is C(bound), C(in_use) by a service, C(kernel) for a
+    device such as VXLAN, or C(unsupported) where this kernel lacks the protocol.
   returned: O(state=listening)
   type: list
   elements: dict
@@ -185,17 +185,17 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe import node
 
 LISTENER = {
-    "protocol": {"type": "str", "choices": ["tcp", "udp"], "required": True},
-    "port": {"type": "int", "required": True},
+    "protocol": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 0},
     "addresses": {"type": "list", "elements": "str", "required": True},
 }
 TARGET = {
     "node_name": {"type": "str", "required": True},
     "address": {"type": "str", "required": True},
-    "protocol": {"type": "str", "choices": ["tcp", "udp"], "required": True},
-    "port": {"type": "int", "required": True},
+    "protocol": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 0},
     "rule": {"type": "str", "default": ""},
-    "kind": {"type": "str", "choices": ["echo", "service", "kernel"], "default": "echo"},
+    "kind": {"type": "str", "choices": ["echo", "service", "kernel", "unsupported"], "default": "echo"},
     "expected": {"type": "str", "choices": ["open", "closed"], "default": "open"},
     "source_address": {"type": "str", "default": ""},
     "control_port": {"type": "int", "default": 0},

@@ -11,11 +11,19 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.filter.port_probe_listeners import port_probe_listeners
+from ansible_collections.netops.kubernetes.plugins.filter.port_probe_report import port_probe_report
+from ansible_collections.netops.kubernetes.plugins.filter.port_probe_targets import port_probe_targets
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import nftables
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, plan_for
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Settings, intended
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe import server
+from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model import KIND_OF
 from tests.bench.port_probe import TCP, UDP, measure
 from tests.support.modules import Module
 
@@ -116,6 +124,89 @@ def test_what_a_rule_of_the_target_does(
     rules(network.node, *(f"{source} th dport 30000 {rule}" for source in sources))
     assert verdicts(stranger, *EVERY) == [tcp, tcp, udp, udp]
     assert verdicts(friend, *EVERY) == ["open"] * 4
+
+
+# IP in IP, IPv6 in IP, GRE, ESP, AH, VRRP, and a number without a name.
+WITHOUT_PORTS = ("ipip", "ipv6", "gre", "esp", "ah", "vrrp", "ip:97")
+RAW = [target(protocol, 0, address) for protocol in WITHOUT_PORTS for address in BOTH]
+
+
+def test_what_has_no_ports_is_proven_by_an_echo_too(node: Module, friend: Module) -> None:
+    assert verdicts(friend, *RAW[:4]) == ["refused"] * 4, "the stack says that it has no such protocol"
+    started = listen(node, *((protocol, 0) for protocol in WITHOUT_PORTS))
+    assert {(one["port"], one["status"]) for one in started["listeners"]} == {(0, "bound")}
+    found = {(one["protocol"], one["address"]): one for one in results(friend, *RAW, timeout=2)}
+    assert "AH in IPv6" in found.pop(("ah", V6))["detail"]
+    assert {one["verdict"] for one in found.values()} == {"open"}, found
+    answered = node.succeeds(state="stopped")["answered"]
+    assert [one["answered"] for one in answered] == [
+        0 if one["protocol"] == "ah" and one["address"] == V6 else 1 for one in answered
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("drop", "dropped"), ("reject with icmpx admin-prohibited", "rejected")]
+)
+def test_what_a_rule_does_to_what_has_no_ports(
+    node: Module, stranger: Module, network: Network, rule: str, expected: str
+) -> None:
+    listen(node, ("esp", 0), ("vrrp", 0))
+    rules(network.node, f"meta l4proto esp {rule}")
+    wanted = [target(protocol, 0, address) for protocol in ("esp", "vrrp") for address in BOTH]
+    assert verdicts(stranger, *wanted) == [expected, expected, "open", "open"]
+
+
+def test_two_nodes_that_probe_each_other_do_not_mistake_requests_for_answers(node: Module, friend: Module) -> None:
+    """A raw socket sees all that comes from its peer: while one probes, the other's probes come in too."""
+    listen(node, ("esp", 0))
+    friend.succeeds(
+        state="listening", listeners=[{"protocol": "esp", "port": 0, "addresses": ["198.18.1.2", "2001:db8:1::2"]}]
+    )
+    back = [{**target("esp", 0, address), "node_name": "friend"} for address in ("198.18.1.2", "2001:db8:1::2")]
+    with ThreadPoolExecutor() as both:
+        there = both.submit(verdicts, friend, *([target("esp", 0, address) for address in BOTH] * 20), timeout=3)
+        here = both.submit(verdicts, node, *(back * 20), timeout=3)
+        assert set(there.result()) == set(here.result()) == {"open"}
+    friend.succeeds(state="stopped")
+
+
+def test_sctp_is_probed_where_the_kernel_has_it(node: Module, friend: Module) -> None:
+    [one, other] = listen(node, ("sctp", 30000))["listeners"]
+    assert one["status"] == other["status"]
+    found = results(friend, target("sctp", 30000, kind=KIND_OF[one["status"]]), timeout=3)[0]
+    if one["status"] == "bound":
+        assert found["verdict"] == "open"
+    else:
+        assert (one["status"], found["verdict"]) == ("unsupported", "unknown")
+        assert found["detail"] == "not probed: the kernel of node has no SCTP"
+        assert "the kernel of friend has no SCTP" in results(friend, target("sctp", 30000))[0]["detail"]
+
+
+def test_the_controller_reaches_what_administrators_may_and_no_more(
+    node: Module, stranger: Module, network: Network
+) -> None:
+    """From the plan to the report, with the rules that the plan makes."""
+    peers = {"admins": ["198.18.1.3"]}
+    groups = {"kube_control_plane": ["node"], "kube_node": ["node"]}
+    made = plan_for("node", Cluster(groups, {"node": [V4]}, cni="flannel", encapsulation="ipip", peers=peers))
+    plans, hostvars = {"node": made.to_output()}, {"node": {"ip": V4}}
+    listened = node.succeeds(state="listening", listeners=port_probe_listeners(plans, hostvars, "node"))
+    targets = port_probe_targets(
+        plans, hostvars, "controller", {"node": listened}, source_addresses=["198.18.1.3", "2001:db8:1::3"]
+    )
+
+    def report() -> dict[str, Any]:
+        probed = stranger.succeeds(state="probed", node_name="controller", targets=targets, timeout=1)
+        found: dict[str, Any] = port_probe_report([probed], plans)
+        return found
+
+    open_to_all = {one["rule"] for one in report()["failures"]}
+    assert {"etcd-client", "kubelet", "flannel-ipip", ""} <= open_to_all
+    rules = nftables.render(intended(made, Settings(), forwards=False))
+    assert network.node.run("nft", "-f", "-", stdin=rules).returncode == 0
+    judged = report()
+    assert judged["failures"] == [], judged["text"]
+    assert judged["matrix"]["controller"]["node"][f"tcp {V4} 22"] == "open"
 
 
 def test_a_reset_is_a_refusal(node: Module, friend: Module, network: Network) -> None:
@@ -314,6 +405,9 @@ def test_ten_nodes_probe_each_other_at_once() -> None:
         ({"state": "listening"}, "missing: listeners"),
         ({"state": "probed", "targets": [target("tcp", 70000)]}, "port 70000"),
         ({"state": "probed", "targets": [target("tcp", 1, "worker")]}, "address 'worker'"),
+        ({"state": "probed", "targets": [target("icmp", 0)]}, "protocol 'icmp'; expected one of tcp, udp, sctp, ipip"),
+        ({"state": "probed", "targets": [target("quic", 443)]}, "protocol 'quic'"),
+        ({"state": "probed", "targets": [target("esp", 50)]}, "port 50; expected none, which is 0: esp has no ports"),
         ({"state": "probed", "targets": [target("tcp", 1, kind="kernel")]}, "are UDP"),
         ({"state": "probed", "targets": [target("tcp", 1, source_address=V6)]}, "the other address family"),
         (

@@ -19,6 +19,13 @@ LOCKOUT = {"admins": ["192.0.2.0/24"]}
 RESTRICTED = [{"id": "nodeport-tcp", "peers": ["all_nodes"]}]
 # What reloads a back-end's own service.
 RELOAD = {"nftables": "systemctl restart nftables", "ufw": "ufw reload", "firewalld": "firewall-cmd --reload"}
+# Why auto takes it.
+REASONS = {
+    "nftables": "nft is there, and neither firewalld nor ufw is active",
+    "iptables": "iptables.service loads iptables' rules at boot",
+    "ufw": "ufw is enabled on this node",
+    "firewalld": "firewalld runs on this node",
+}
 # Rules that are everybody's but ours, without counters.
 FOREIGN = (
     # Looking at a table for the first time makes its empty built-in chains.
@@ -41,7 +48,7 @@ class Machine:
 
     def play(self, *, check: bool = False, **variables: Any) -> tuple[int, str]:
         """How many tasks changed something, and what Ansible said; the number is -1 when the play failed."""
-        changed, said = play(write_inventory(self.bed), check=check, **variables)
+        changed, said = play(write_inventory(self.bed), "-v", check=check, **variables)
         return changed.get(NODE.name, -1), said
 
     def must(self, script: str) -> str:
@@ -58,8 +65,11 @@ def test_a_backend_from_the_first_check_to_the_removal(node: Machine, backend: s
     changed, said = node.play(check=True, rules=RESTRICTED)
     assert changed == 1, said
     assert "+kubelet            tcp       10250" in said
+    assert f'"backend": "{backend}", "backend_reason": "{REASONS[backend]}"' in said
     changed, said = node.play(rules=RESTRICTED)
     assert changed == 1, said
+    ordered = node.must("systemctl show --property=Before --value netops-kubernetes-firewall.service").split()
+    assert {"kubelet.service", "network-pre.target"} <= set(ordered)
     assert node.play(check=True, rules=RESTRICTED)[0] == 0
     assert node.play(rules=RESTRICTED)[0] == 0
     node.must(RELOAD.get(backend, "true"))

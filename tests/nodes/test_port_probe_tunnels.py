@@ -65,3 +65,29 @@ def probed(source: NodeModules, port: int) -> dict[str, Any]:
     result = source.succeeds(state="probed", targets=[{**wanted, "kind": "kernel", "control_port": 30000}], timeout=2)
     found: dict[str, Any] = result["results"][0]
     return found
+
+
+def test_sctp_is_proven_by_an_echo(bed: Bed) -> None:
+    target = NodeModules(bed, TARGET, "port_probe", {"node_name": TARGET.name})
+    source = NodeModules(bed, SOURCE, "port_probe", {"node_name": SOURCE.name})
+    wanted = {"node_name": TARGET.name, "address": TARGET.address, "protocol": "sctp"}
+
+    def verdicts() -> list[str]:
+        targets = [{**wanted, "port": port} for port in (30000, 30001, 30002)]
+        return [one["verdict"] for one in source.succeeds(state="probed", targets=targets, timeout=2)["results"]]
+
+    try:
+        listeners = [{"protocol": "sctp", "port": port, "addresses": [TARGET.address]} for port in (30000, 30001)]
+        started = target.succeeds(state="listening", listeners=listeners)
+        assert [one["status"] for one in started["listeners"]] == ["bound", "bound"]
+        assert verdicts() == ["open", "open", "refused"]
+        bed.must(
+            TARGET,
+            "nft 'table inet test { chain input { type filter hook input priority 0; sctp dport 30001 drop; }; }'",
+        )
+        assert verdicts() == ["open", "dropped", "refused"]
+    finally:
+        target.succeeds(state="stopped")
+        for modules in (target, source):
+            modules.stop()
+        bed.must(TARGET, "nft 'table inet test { }; delete table inet test'")

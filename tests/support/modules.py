@@ -25,9 +25,10 @@ WATCH = """
 import atexit, os, signal
 ACTS = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmod', 'subprocess.Popen'}
 def watch(step, death):
-    done = 0
+    done = programs = 0
     def act(event, arguments):
-        nonlocal done
+        nonlocal done, programs
+        programs += event == 'subprocess.Popen'
         writes = event == 'open' and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
         named = isinstance(arguments[0], str) and not arguments[0].startswith('/dev/') if writes else False
         if event in ACTS or named:
@@ -38,7 +39,7 @@ def watch(step, death):
                 print('stands still', flush=True)
                 signal.pause()
     if step == 0:
-        atexit.register(lambda: print('acts', done))
+        atexit.register(lambda: print('programs', programs, 'acts', done))
     sys.addaudithook(act)
 """
 DYING = f"""
@@ -83,8 +84,16 @@ class Module:
 
     def acts(self, **options: Any) -> int:
         """Run it and count its acts."""
+        return int(self._watched(**options)[-1])
+
+    def programs(self, **options: Any) -> int:
+        """Run it and count the programs that it starts."""
+        return int(self._watched(**options)[-3])
+
+    def _watched(self, **options: Any) -> list[str]:
         done = self._run(self.command_that_dies(0), **options)
-        return int(done.stdout.split()[-1])
+        assert '"failed": true' not in done.stdout, done.stdout
+        return done.stdout.split()
 
     def dies_at(self, step: int, **options: Any) -> None:
         """Run it up to, and not including, its ``step``-th act."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import bisect
 import ipaddress
 import re
 from dataclasses import asdict, dataclass, replace
@@ -354,15 +355,30 @@ def _merged(rule: Rule | None, name: str, change: Mapping[str, Any]) -> Rule:
 
 
 def _require_no_conflict(rules: Sequence[Rule]) -> None:
+    # By protocol: first port, last port and number of a rule. Those with ports do not overlap and are in the order of
+    # their ports, so that a rule is compared with its neighbours alone, however many there are.
+    kept: dict[str, list[tuple[int, int, int]]] = {}
     for number, rule in enumerate(rules):
-        for other in rules[:number]:
-            if rule.protocol == other.protocol and overlap(rule.protocol, rule.ports, other.ports):
-                raise PlanError(
-                    f"rule {rule.id!r}",
-                    f"{rule.protocol} {rule.ports} is also what rule {other.id!r} is about ({other.ports or 'all'})",
-                    "one rule a port",
-                    f"Change rule {other.id!r}, or remove one of the two with state: absent",
-                )
+        others = kept.setdefault(rule.protocol, [])
+        entry, near = (0, 0, number), others
+        place = len(others)
+        if rule.protocol in WITH_PORTS:
+            entry = (*span(rule.ports), number)
+            place = bisect.bisect(others, entry)
+            near = others[max(0, place - 1) : place + 1]
+        if any(_collide(rule, rules[one]) for _low, _high, one in near):
+            other = next(one for one in rules if _collide(rule, one))
+            raise PlanError(
+                f"rule {rule.id!r}",
+                f"{rule.protocol} {rule.ports} is also what rule {other.id!r} is about ({other.ports or 'all'})",
+                "one rule a port",
+                f"Change rule {other.id!r}, or remove one of the two with state: absent",
+            )
+        others.insert(place, entry)
+
+
+def _collide(rule: Rule, other: Rule) -> bool:
+    return rule is not other and rule.protocol == other.protocol and overlap(rule.protocol, rule.ports, other.ports)
 
 
 def admits(plan: Plan, peer: str, port: int) -> bool:

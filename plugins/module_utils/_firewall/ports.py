@@ -3,8 +3,8 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """Which ports the parts of a Kubernetes node listen on, and who has to reach them.
 
-Each row names its source. ``K`` is the page "Ports and Protocols" of the Kubernetes documentation; other sources are
-files of the program, at the version in ``VERSIONS`` where one is there. ``@`` and a hash name another commit.
+Each row names its source: files of the program, each as ``REPOSITORY@VERSION PATH: WHAT``, the version a tag or a
+commit; RFCs; manual pages. ``tests/long/test_port_sources.py`` looks the numbers up there.
 
 Only what a node itself receives is here. Ports of pods in the pod network (CoreDNS, Hubble Relay, the API server of a
 Cilium cluster mesh) are forwarded, which the back-ends never judge; so are connections that exist, and loopback.
@@ -13,16 +13,6 @@ Cilium cluster mesh) are forwarded, which the back-ends never judge; so are conn
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-VERSIONS = {
-    "kubernetes": "v1.36.3",
-    "apiserver-network-proxy": "v0.34.0",
-    "cilium": "v1.20.2",
-    "flannel": "v0.28.9",
-    "kube-router": "v2.1.0",
-    "metallb": "v0.16.2",
-    "node_exporter": "v1.12.1",
-}
 
 
 @dataclass(frozen=True)
@@ -103,23 +93,29 @@ NODEPORT_RULES = ("nodeport-tcp", "nodeport-udp", "nodeport-sctp")
 # A row by the row that it stands in for when it applies: the same port, for more peers.
 REPLACES = {"etcd-client-nodes": "etcd-client"}
 
-PORTS = "k8s.io/kubernetes pkg/cluster/ports/ports.go"
-KUBEADM = "k8s.io/kubernetes cmd/kubeadm/app/constants/constants.go"
-NODE_PORT = "k8s.io/kubernetes pkg/apis/core/validation/validation.go: supportedPortProtocols"
-NODE_LOCAL = "k8s.io/kubernetes cluster/addons/dns/nodelocaldns/nodelocaldns.yaml"
-KUBESPRAY = "kubernetes-sigs/kubespray roles/kubespray_defaults/defaults/main/main.yml"
+K8S = "k8s.io/kubernetes@v1.36.3"
+K = "kubernetes/website@31a8f95 content/en/docs/reference/networking/ports-and-protocols.md"
+PORTS = f"{K8S} pkg/cluster/ports/ports.go"
+KUBEADM = f"{K8S} cmd/kubeadm/app/constants/constants.go"
+NODE_PORT = f"{K8S} pkg/apis/core/validation/validation.go: supportedPortProtocols"
+NODE_LOCAL = f"{K8S} cluster/addons/dns/nodelocaldns/nodelocaldns.yaml"
+KUBESPRAY = "kubernetes-sigs/kubespray@73b3e9b roles/kubespray_defaults/defaults/main/main.yml"
 KONNECTIVITY = "kubernetes/website@4d9111a content/en/examples/admin/konnectivity/konnectivity-server.yaml"
 INGRESS = "kubernetes/ingress-nginx@017fcde deploy/static/provider/baremetal/deploy.yaml: containerPort"
-METALLB = "metallb speaker/main.go: flag port"
-FLANNEL = "flannel Documentation/backends.md"
-CANAL = "projectcalico/calico@0039c9c manifests/canal.yaml: canal-config"
-FELIX = "projectcalico/calico@0039c9c felix/config/config_params.go"
-TYPHA = "projectcalico/calico@1215a7b typha/pkg/config/config_params.go"
-CALICO_EBPF = "projectcalico/calico@213a9d8 felix/design/bpf-services.md: NodePort: happy path"
-CILIUM = "cilium/cilium Documentation/operations/system_requirements.rst: Firewall Rules"
-CILIUM_VALUES = "cilium/cilium install/kubernetes/cilium/values.yaml"
-KUBE_ROUTER = "kube-router pkg/options/options.go"
-TUNNELS = "kube-router pkg/controllers/routing/network_routes_controller.go: setupOverlayTunnel"
+METALLB = "metallb/metallb@v0.16.2 speaker/main.go: HTTPS metrics listening port"
+METALLB_BEFORE = "metallb/metallb@v0.15.2 speaker/main.go: HTTP listening port"
+METALLB_LAYER2 = "metallb/metallb@v0.16.2 website/content/_index.md: Requirements"
+NODE_EXPORTER = "prometheus/node_exporter@v1.12.1 node_exporter.go: kingpinflag.AddFlags"
+FLANNEL = "flannel-io/flannel@v0.28.9 Documentation/backends.md"
+CANAL = "projectcalico/calico@v3.28.5 manifests/canal.yaml: canal-config"
+FELIX = "projectcalico/calico@v3.28.5 felix/config/config_params.go"
+TYPHA = "projectcalico/calico@v3.28.5 typha/pkg/config/config_params.go"
+CALICO_EBPF = "projectcalico/calico@v3.28.5 felix/bpf-gpl/nat4.h: VXLAN_PORT"
+CILIUM_DOCUMENTS = "cilium/cilium@v1.20.2 Documentation"
+CILIUM = f"{CILIUM_DOCUMENTS}/operations/system_requirements.rst: Firewall Rules"
+CILIUM_VALUES = "cilium/cilium@v1.20.2 install/kubernetes/cilium/values.yaml"
+KUBE_ROUTER = "cloudnativelabs/kube-router@v2.1.0 pkg/options/options.go"
+TUNNELS = "cloudnativelabs/kube-router@v2.1.0 pkg/controllers/routing/network_routes_controller.go: setupOverlayTunnel"
 ANTREA = "antrea-io/antrea@011f602 docs/network-requirements.md"
 WEAVE = "weaveworks/weave@10333b0 site/faq.md: Which ports does Weave Net use"
 
@@ -167,9 +163,11 @@ MATRIX = (
         "6443",
         "control_plane",
         ("all_nodes", "admins", "pods", "load_balancers"),
-        "K",
+        f"{K}; {KUBEADM}: KubeAPIServerPort",
     ),
-    PortRow("etcd-client", "etcd", "tcp", "2379", "etcd", ("control_plane", "etcd"), "K"),
+    PortRow(
+        "etcd-client", "etcd", "tcp", "2379", "etcd", ("control_plane", "etcd"), f"{K}; {KUBEADM}: EtcdListenClientPort"
+    ),
     PortRow(
         "etcd-client-nodes",
         "etcd",
@@ -180,12 +178,14 @@ MATRIX = (
         f"{FELIX}: EtcdEndpoints; {CILIUM}",
         add_on="etcd-datastore",
     ),
-    PortRow("etcd-peer", "etcd", "tcp", "2380", "etcd", ("etcd",), "K"),
+    PortRow("etcd-peer", "etcd", "tcp", "2380", "etcd", ("etcd",), f"{K}; {KUBEADM}: EtcdListenPeerPort"),
     PortRow("etcd-metrics", "etcd", "tcp", "2381", "etcd", (), f"{KUBEADM}: EtcdMetricsPort", need="local"),
     # K names the control plane. Pods such as metrics-server (cluster/addons/metrics-server/resource-reader.yaml) read
     # every kubelet; others than their own node's masqueraded as their node (flannel
     # pkg/trafficmngr/iptables/iptables.go: flanneld masq).
-    PortRow("kubelet", "kubelet", "tcp", "10250", "all", ("all_nodes", "pods", "monitoring"), "K"),
+    PortRow(
+        "kubelet", "kubelet", "tcp", "10250", "all", ("all_nodes", "pods", "monitoring"), f"{K}; {PORTS}: KubeletPort"
+    ),
     # Off by default; without authentication, so it is not to be opened although it binds the node's address.
     PortRow("kubelet-readonly", "kubelet", "tcp", "10255", "all", (), f"{PORTS}: KubeletReadOnlyPort", need="local"),
     PortRow("kubelet-health", "kubelet", "tcp", "10248", "all", (), f"{PORTS}: KubeletHealthzPort", need="local"),
@@ -198,10 +198,19 @@ MATRIX = (
         "10257",
         "control_plane",
         ("monitoring",),
-        "K",
+        f"{K}; {PORTS}: KubeControllerManagerPort",
         need="optional",
     ),
-    PortRow("kube-scheduler", "kube-scheduler", "tcp", "10259", "control_plane", ("monitoring",), "K", need="optional"),
+    PortRow(
+        "kube-scheduler",
+        "kube-scheduler",
+        "tcp",
+        "10259",
+        "control_plane",
+        ("monitoring",),
+        f"{K}; {KUBEADM}: KubeSchedulerPort",
+        need="optional",
+    ),
     PortRow(
         "cloud-controller-manager",
         "cloud-controller-manager",
@@ -213,7 +222,15 @@ MATRIX = (
         add_on="cloud-controller-manager",
         need="optional",
     ),
-    PortRow("kube-proxy-health", "kube-proxy", "tcp", "10256", "all", ("all_nodes", "load_balancers"), "K"),
+    PortRow(
+        "kube-proxy-health",
+        "kube-proxy",
+        "tcp",
+        "10256",
+        "all",
+        ("all_nodes", "load_balancers"),
+        f"{K}; {PORTS}: ProxyHealthzPort",
+    ),
     # Loopback by default.
     PortRow(
         "kube-proxy-metrics",
@@ -225,7 +242,7 @@ MATRIX = (
         f"{PORTS}: ProxyStatusPort",
         need="optional",
     ),
-    PortRow("nodeport-tcp", "Services of type NodePort", "tcp", "nodeport", "all", ("anywhere",), "K"),
+    PortRow("nodeport-tcp", "Services of type NodePort", "tcp", "nodeport", "all", ("anywhere",), f"{K}; {NODE_PORT}"),
     PortRow("nodeport-udp", "Services of type NodePort", "udp", "nodeport", "all", ("anywhere",), NODE_PORT),
     PortRow(
         "nodeport-sctp", "Services of type NodePort", "sctp", "nodeport", "all", ("anywhere",), NODE_PORT, add_on="sctp"
@@ -347,7 +364,7 @@ MATRIX = (
         "7946",
         "all",
         ("all_nodes",),
-        "metallb website/content/_index.md: Requirements",
+        METALLB_LAYER2,
         add_on="metallb",
     ),
     PortRow(
@@ -357,7 +374,7 @@ MATRIX = (
         "7946",
         "all",
         ("all_nodes",),
-        "metallb website/content/_index.md: Requirements",
+        METALLB_LAYER2,
         add_on="metallb",
     ),
     PortRow(
@@ -379,7 +396,7 @@ MATRIX = (
         "7472",
         "all",
         ("monitoring",),
-        f"{METALLB}, at v0.15.2",
+        METALLB_BEFORE,
         add_on="metallb",
         need="optional",
     ),
@@ -420,7 +437,7 @@ MATRIX = (
         "9100",
         "all",
         ("monitoring",),
-        "node_exporter node_exporter.go: kingpinflag.AddFlags",
+        NODE_EXPORTER,
         add_on="node-exporter",
         need="optional",
     ),
@@ -606,7 +623,7 @@ MATRIX = (
         need="local",
     ),
     # Cilium. Nodes of a cluster mesh reach each other as nodes of one cluster do
-    # (cilium/cilium Documentation/network/clustermesh/setup.rst); its API server is behind a NodePort.
+    # (Documentation/network/clustermesh/setup.rst); its API server is behind a NodePort.
     PortRow(
         "cilium-vxlan",
         "cilium-agent",
@@ -634,7 +651,7 @@ MATRIX = (
         "6081",
         "all",
         ("all_nodes",),
-        f"{CILIUM}; cilium/cilium Documentation/network/kubernetes/kubeproxy-free.rst: DSR with Geneve",
+        f"{CILIUM}; {CILIUM_DOCUMENTS}/network/kubernetes/kubeproxy-free.rst: DSR with Geneve",
         when="cilium/native",
         add_on="dsr-geneve",
     ),
@@ -685,7 +702,7 @@ MATRIX = (
         "179",
         "all",
         ("bgp_peers",),
-        "cilium/cilium Documentation/network/bgp-control-plane/bgp-control-plane-configuration.rst: localPort",
+        f"{CILIUM_DOCUMENTS}/network/bgp-control-plane/bgp-control-plane-configuration.rst: localPort",
         when="cilium",
         add_on="bgp",
         need="optional",
@@ -733,7 +750,7 @@ MATRIX = (
         "9965",
         "all",
         ("monitoring",),
-        f"{CILIUM_VALUES}: hubble.metrics.port",
+        CILIUM_VALUES,
         when="cilium",
         add_on="hubble-metrics",
         need="optional",
@@ -849,6 +866,18 @@ MATRIX = (
         "all",
         ("bgp_peers",),
         ANTREA,
+        when="antrea",
+        add_on="bgp",
+        need="optional",
+    ),
+    PortRow(
+        "antrea-bfd",
+        "antrea-agent",
+        "udp",
+        "3784",
+        "all",
+        ("bgp_peers",),
+        f"{ANTREA}; RFC 5881 section 4",
         when="antrea",
         add_on="bgp",
         need="optional",

@@ -45,6 +45,8 @@ def require_running() -> None:
 def boot_unit(description: str, *, command: str, needs: str, follows: Sequence[str], precedes: Sequence[str]) -> str:
     """The text of a unit that brings rules at boot, before the network and the kubelet.
 
+    For as long as it is active it has a folder of its name below /run (systemd.exec(5): RuntimeDirectory).
+
     :param needs: the file without which there is nothing to do.
     :param follows: units that may empty what this one fills; it starts after them, and again whenever they do.
     :param precedes: units that start after it.
@@ -65,6 +67,7 @@ ConditionPathExists={needs}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+RuntimeDirectory=%n
 ExecStart={command}
 ExecReload={command}
 
@@ -79,7 +82,7 @@ def is_installed(unit: str, text: str) -> bool:
 
 
 def install(unit: str, text: str, *, start: bool) -> None:
-    """Let a unit of this text start at boot, and now.
+    """Let a unit of this text, made by :func:`boot_unit`, start at boot, and now unless it is active.
 
     :raises NodeError: it cannot be started.
     """
@@ -89,7 +92,7 @@ def install(unit: str, text: str, *, start: bool) -> None:
     files.link(f"{WANTED}/{unit}", f"{FOLDER}/{unit}")
     if before not in {None, text}:
         require(["systemctl", "daemon-reload"])
-    if start:
+    if start and not Path("/run", unit).is_dir():
         require(["systemctl", "start", unit])
 
 

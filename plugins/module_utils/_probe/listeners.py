@@ -26,9 +26,11 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model imp
     BOUND,
     IN_USE,
     KERNEL,
+    UNSUPPORTED,
     Bound,
     Listener,
     ProbeError,
+    socket_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe.server import Server, counters
 
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
 RECORD = "/run/netops-kubernetes/probe.json"
 # How long the kernel queues connections that are not yet accepted; all nodes connect at once.
 BACKLOG = 1024
-SOCKET_TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+# No such protocol in this kernel, nor a module with it.
+LACKS = {errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT}
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,14 @@ def bind(listeners: Iterable[Listener]) -> tuple[list[socket.socket], tuple[Boun
     try:
         for listener in listeners:
             for address in listener.addresses:
-                one = _bind_one(listener, address)
-                status = BOUND
-                if one is not None:
-                    sockets.append(one)
-                elif listener.protocol == "udp":
+                status = _bind_one(listener, address)
+                if isinstance(status, socket.socket):
+                    sockets.append(status)
+                    status = BOUND
+                elif status == IN_USE and listener.protocol == "udp":
                     # Every process is looked at for that, so once.
                     held = kernel_ports() if held is None else held
                     status = KERNEL if ("6" if ":" in address else "4", listener.port) in held else IN_USE
-                else:
-                    status = IN_USE
                 found.append(Bound(listener.protocol, listener.port, address, status))
     except ProbeError:
         for one in sockets:
@@ -98,23 +99,30 @@ def bind(listeners: Iterable[Listener]) -> tuple[list[socket.socket], tuple[Boun
     return sockets, tuple(found)
 
 
-def _bind_one(listener: Listener, address: str) -> socket.socket | None:
+def _bind_one(listener: Listener, address: str) -> socket.socket | str:
+    """A socket, or why there is none."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    one = socket.socket(family, SOCKET_TYPES[listener.protocol])
     try:
-        if family == socket.AF_INET6:
+        one = socket.socket(family, *socket_of(listener.protocol))
+    except OSError as error:
+        if error.errno in LACKS:
+            return UNSUPPORTED
+        raise _refusal(listener, address, error) from error
+    try:
+        # A raw socket is of one family anyway.
+        if family == socket.AF_INET6 and one.type != socket.SOCK_RAW:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if listener.protocol == "tcp":
             # Connections that are over hold no port; a service that listens still does (socket(7): SO_REUSEADDR).
             # Not for UDP, where it would let us take what a service is sent.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind((address, listener.port))
-        if listener.protocol == "tcp":
+        if one.type == socket.SOCK_STREAM:
             one.listen(BACKLOG)
     except OSError as error:
         one.close()
         if error.errno == errno.EADDRINUSE:
-            return None
+            return IN_USE
         raise _refusal(listener, address, error) from error
     return one
 

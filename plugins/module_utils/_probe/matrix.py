@@ -3,8 +3,7 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """From the nodes' plans to what is listened on and probed, and from the results to what is wrong and why; pure.
 
-Plans are the output of the filter ``port_plan`` by node name. Rules without ports (ESP, IP in IP) and SCTP are not
-probed.
+Plans are the output of the filter ``port_plan`` by node name. ICMP is not probed.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan, Rule, from_output
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import span
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import ICMP_TYPES, span
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model import (
     DROPPED,
     KIND_OF,
     NO_ROUTE,
     OPEN,
-    PROTOCOLS,
     REFUSED,
     UNKNOWN,
     ProbeError,
     Target,
+    address_of,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def plans_from(outputs: Mapping[str, Any]) -> dict[str, Plan]:
 
 
 def sample(rule: Rule) -> tuple[int, ...]:
-    """The ports that stand for a rule: first, last, and one between that is always the same for it."""
+    """The ports that stand for a rule: first, last, and one between that is always the same for it; 0 for no ports."""
     low, high = span(rule.ports)
     if high - low < WHOLE:
         return tuple(range(low, high + 1))
@@ -76,10 +75,10 @@ def unlisted(plan: Plan, protocol: str) -> int:
 def probed_ports(plan: Plan, *, negative: bool) -> list[tuple[str, int, Rule | None]]:
     """What stands for a plan: protocol, port and rule; no rule for a port that must be closed to everybody."""
     found: list[tuple[str, int, Rule | None]] = [
-        (rule.protocol, port, rule) for rule in plan.rules if rule.protocol in PROTOCOLS for port in sample(rule)
+        (rule.protocol, port, rule) for rule in plan.rules if rule.protocol not in ICMP_TYPES for port in sample(rule)
     ]
     if negative:
-        found += [(protocol, port, None) for protocol in PROTOCOLS for port in [unlisted(plan, protocol)] if port]
+        found += [(protocol, port, None) for protocol in ("tcp", "udp") for port in [unlisted(plan, protocol)] if port]
     return found
 
 
@@ -129,15 +128,19 @@ def targets_for(
     listening: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
     negative: bool = True,
+    source_addresses: Sequence[str] = (),
 ) -> list[Target]:
     """What a node probes: every port of every other node that has been listened on.
 
     :param listening: by node name, what became of each port (``listeners`` of the module's result).
     :param negative: also probe what must be closed to this node.
-    :raises ProbeError: the node is unknown.
+    :param source_addresses: of somebody who is none of the nodes, such as Ansible's controller.
+    :raises ProbeError: the node is unknown, or a source address is none.
     """
-    _known(node_name, plans, "plan")
-    own = list(_known(node_name, addresses, "address"))
+    own = [address_of(f"source_addresses of {node_name!r}", one) for one in source_addresses]
+    if not own:
+        _known(node_name, plans, "plan")
+        own = list(_known(node_name, addresses, "address"))
     found: list[Target] = []
     for name, plan in plans.items():
         if name != node_name and name in listening:
@@ -309,7 +312,7 @@ def report(rows: Sequence[Mapping[str, Any]], plans: Mapping[str, Plan]) -> dict
     failures: list[dict[str, Any]] = []
     for row in rows:
         cells = matrix.setdefault(row["source"], {}).setdefault(row["node_name"], {})
-        cells[f"{row['protocol']} {row['address']} {row['port']}"] = row["verdict"]
+        cells[_place(row)] = row["verdict"]
         if is_failure(row):
             facts = _facts(row, plans, sets, answers=(row["source"], row["address"]) in answering)
             culprit, remedy = explain(row, facts)
@@ -357,6 +360,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["  ".join(word.ljust(width) for word, width in zip(line, widths)).rstrip() for line in cells]
 
 
+def _place(row: Mapping[str, Any]) -> str:
+    """Protocol, address and, where there is one, port."""
+    return f"{row['protocol']} {row['address']}" + (f" {row['port']}" if row["port"] else "")
+
+
 def _grouped(failures: Sequence[Mapping[str, Any]], unproven: Sequence[Mapping[str, Any]]) -> list[str]:
     """One entry for what is the same from many nodes."""
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
@@ -371,7 +379,7 @@ def _grouped(failures: Sequence[Mapping[str, Any]], unproven: Sequence[Mapping[s
         more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
         about = row["rule"] or "no rule"
         lines.append(
-            f"{row['node_name']} {row['protocol']} {row['address']} {row['port']} ({about}) from {shown}{more}: "
+            f"{row['node_name']} {_place(row)} ({about}) from {shown}{more}: "
             f"{row['verdict']}, expected {row['expected']}"
         )
         said = row["detail"]

@@ -7,21 +7,34 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.errors import PlanError
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import IP_PROTOCOLS
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
+    ICMP_TYPES,
+    WITH_PORTS,
+    protocol_number,
+    protocol_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PROTOCOLS = ("tcp", "udp")
-KINDS = ("echo", "service", "kernel")
+KINDS = ("echo", "service", "kernel", "unsupported")
 EXPECTED = ("open", "closed")
 
 # What becomes of a port that a node was told to listen on.
-BOUND, IN_USE, KERNEL = "bound", "in_use", "kernel"
-KIND_OF = {BOUND: "echo", IN_USE: "service", KERNEL: "kernel"}
+BOUND, IN_USE, KERNEL, UNSUPPORTED = "bound", "in_use", "kernel", "unsupported"
+KIND_OF = {BOUND: "echo", IN_USE: "service", KERNEL: "kernel", UNSUPPORTED: "unsupported"}
+SOCKETS = {
+    "tcp": (socket.SOCK_STREAM, 0),
+    "udp": (socket.SOCK_DGRAM, 0),
+    "sctp": (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
+}
 
 # Verdicts.
 OPEN = "open"
@@ -52,7 +65,10 @@ class ProbeError(NetopsError):
 
 @dataclass(frozen=True)
 class Listener:
-    """A port to listen on, on some of the node's own addresses."""
+    """A port to listen on, on some of the node's own addresses.
+
+    :param protocol: ``tcp``, ``udp``, ``sctp``, or an IP protocol without ports, whose port is 0.
+    """
 
     protocol: str
     port: int
@@ -61,7 +77,10 @@ class Listener:
 
 @dataclass(frozen=True)
 class Bound:
-    """What became of one port on one address: ``bound``, ``in_use`` by a service, or held by the ``kernel``."""
+    """What became of one port on one address.
+
+    :param status: ``bound``, ``in_use`` by a service, held by the ``kernel``, or ``unsupported`` by it.
+    """
 
     protocol: str
     port: int
@@ -76,7 +95,7 @@ class Target:
     :param node_name: who must answer.
     :param rule: id of the rule that it is about; empty for a port that no rule names.
     :param kind: ``echo`` where our listener is, ``service`` where a real service is, ``kernel`` for a port of VXLAN,
-        Geneve or WireGuard.
+        Geneve or WireGuard, ``unsupported`` where the target's kernel lacks the protocol.
     :param expected: ``open`` or ``closed``.
     :param source_address: from which of the probing node's addresses; empty to let its routes choose.
     :param control_port: for kind ``kernel``, a TCP port of our listener at the same address; 0 for none.
@@ -138,11 +157,11 @@ def listener_from(fields: Mapping[str, Any]) -> Listener:
     :raises ProbeError: a wrong protocol, port or address.
     """
     subject = f"listener {fields.get('protocol')} {fields.get('port')}"
-    addresses = tuple(dict.fromkeys(_address(subject, one) for one in fields.get("addresses") or ()))
+    addresses = tuple(dict.fromkeys(address_of(subject, one) for one in fields.get("addresses") or ()))
     if not addresses:
         raise ProbeError(subject, "it has no addresses", "addresses of this node", "Name at least one")
-    protocol = _one_of(subject, "protocol", fields.get("protocol"), PROTOCOLS)
-    return Listener(protocol, _port(subject, fields.get("port")), addresses)
+    protocol = _protocol(subject, fields.get("protocol"))
+    return Listener(protocol, _port_of(subject, protocol, fields.get("port")), addresses)
 
 
 def target_from(fields: Mapping[str, Any]) -> Target:
@@ -151,13 +170,13 @@ def target_from(fields: Mapping[str, Any]) -> Target:
     :raises ProbeError: a wrong name, protocol, port, address, kind or expectation.
     """
     subject = f"target {fields.get('protocol')} {fields.get('address')} {fields.get('port')}"
-    address = _address(subject, fields.get("address"))
+    address = address_of(subject, fields.get("address"))
     source = fields.get("source_address") or ""
     if source:
-        source = _address(subject, source)
+        source = address_of(subject, source)
         if (":" in source) != (":" in address):
             raise ProbeError(subject, f"source_address {source} is of the other address family", "one of the same")
-    protocol = _one_of(subject, "protocol", fields.get("protocol"), PROTOCOLS)
+    protocol = _protocol(subject, fields.get("protocol"))
     kind = _one_of(subject, "kind", fields.get("kind") or "echo", KINDS)
     if kind == "kernel" and protocol != "udp":
         raise ProbeError(subject, "kind kernel", "it with protocol udp only: VXLAN, Geneve and WireGuard are UDP")
@@ -166,7 +185,7 @@ def target_from(fields: Mapping[str, Any]) -> Target:
         require_name(str(fields.get("node_name") or "")),
         address,
         protocol,
-        _port(subject, fields.get("port")),
+        _port_of(subject, protocol, fields.get("port")),
         str(fields.get("rule") or ""),
         kind,
         _one_of(subject, "expected", fields.get("expected") or "open", EXPECTED),
@@ -181,6 +200,44 @@ def _one_of(subject: str, field: str, value: object, known: tuple[str, ...]) -> 
     return str(value)
 
 
+def _protocol(subject: str, value: object) -> str:
+    try:
+        found = protocol_of("", str(value))
+    except PlanError:
+        found = ""
+    if not found or found in ICMP_TYPES:
+        known = ", ".join((*WITH_PORTS, *IP_PROTOCOLS))
+        raise ProbeError(subject, f"protocol {value!r}", f"one of {known}, or ip:NUMBER")
+    return found
+
+
+def socket_of(protocol: str) -> tuple[int, int]:
+    """Type and protocol of a socket for it; those of what has no ports are raw(7)."""
+    return SOCKETS[protocol] if protocol in SOCKETS else (socket.SOCK_RAW, protocol_number(protocol))
+
+
+def protocol_of_socket(one: socket.socket) -> str:
+    """The protocol of a socket that :func:`socket_of` described."""
+    if one.type == socket.SOCK_RAW:
+        return protocol_of("", f"ip:{one.proto}")
+    return next(name for name, found in SOCKETS.items() if found == (one.type, one.proto))
+
+
+def payload_of(one: socket.socket, packet: bytes) -> bytes:
+    """What a socket received without the IP header, which a raw socket of IPv4 gives too (raw(7))."""
+    if one.type != socket.SOCK_RAW or one.family != socket.AF_INET:
+        return packet
+    return packet[(packet[0] & 15) * 4 :] if packet else b""
+
+
+def _port_of(subject: str, protocol: str, value: object) -> int:
+    if protocol in WITH_PORTS:
+        return _port(subject, value)
+    if value not in {None, 0}:
+        raise ProbeError(subject, f"port {value!r}", f"none, which is 0: {protocol} has no ports")
+    return 0
+
+
 def _port(subject: str, value: object) -> int:
     text = str(value)
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
@@ -188,7 +245,11 @@ def _port(subject: str, value: object) -> int:
     return int(text)
 
 
-def _address(subject: str, value: object) -> str:
+def address_of(subject: str, value: object) -> str:
+    """An address in the form in which addresses compare.
+
+    :raises ProbeError: it is none.
+    """
     try:
         return str(ipaddress.ip_address(str(value)))
     except ValueError as error:

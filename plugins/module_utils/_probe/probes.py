@@ -19,7 +19,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._probe.listeners import is_own
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import WITH_PORTS
+from ansible_collections.netops.kubernetes.plugins.module_utils._probe.listeners import LACKS, is_own
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model import (
     BURST,
     COUNT,
@@ -39,6 +40,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model imp
     ProbeError,
     Result,
     Target,
+    payload_of,
+    socket_of,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +53,8 @@ FROM_HERE, FROM_ICMP, FROM_ICMPV6 = 1, 2, 3
 # Codes of "destination unreachable" (RFC 792, RFC 1812; RFC 4443).
 PORT_UNREACHABLE = {FROM_ICMP: 3, FROM_ICMPV6: 4}
 PROHIBITED = {FROM_ICMP: {9, 10, 13}, FROM_ICMPV6: {1, 5}}
+# "Protocol unreachable" (RFC 792), "unrecognized next header" (RFC 4443 section 3.4).
+NO_SUCH_PROTOCOL = {(FROM_ICMP, 3, 2), (FROM_ICMPV6, 4, 1)}
 UNREACHABLE_TYPE = {FROM_ICMP: 3, FROM_ICMPV6: 1}
 OWN_RULES = "this node's own rules do not let it out"
 # Sockets open at once; more wait for their turn. Some descriptors are left for everything else.
@@ -104,6 +109,8 @@ def conclude(report: Report, target: Target, source_address: str) -> Outcome:
         if report.number in {errno.EHOSTUNREACH, errno.ENETUNREACH}:
             return Outcome(NO_ROUTE, "no neighbour answers for it", source_address)
         return Outcome(REJECTED, OWN_RULES, source_address)
+    if target.protocol not in WITH_PORTS and (report.origin, report.type, report.code) in NO_SUCH_PROTOCOL:
+        return Outcome(REFUSED, said, source_address)
     if report.type != UNREACHABLE_TYPE.get(report.origin):
         return Outcome(UNKNOWN, said, source_address)
     if report.code == PORT_UNREACHABLE[report.origin]:
@@ -159,10 +166,15 @@ class _Attempt(abc.ABC):
     def _outcome(self, verdict: str, detail: str = "") -> Outcome:
         return Outcome(verdict, detail, self.source_address)
 
-    def _connect(self, kind: int, port: int, events: int) -> socket.socket | Outcome:
+    def _connect(self, protocol: str, port: int, events: int) -> socket.socket | Outcome:
         """A socket that is connected or about to be, watched for events."""
         v6 = ":" in self._target.address
-        one = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, kind)
+        try:
+            one = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, *socket_of(protocol))
+        except OSError as error:
+            if error.errno in LACKS:
+                return self._outcome(UNKNOWN, lacking(self._settings.node_name, protocol))
+            return self._outcome(UNKNOWN, f"not probed: a socket for {protocol}: {error.strerror}")
         one.setblocking(False)
         if v6:
             one.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
@@ -232,7 +244,7 @@ class _Tcp(_Attempt):
         self._received = b""
 
     def start(self) -> Outcome | None:
-        made = self._connect(socket.SOCK_STREAM, self._target.port, selectors.EVENT_WRITE)
+        made = self._connect(self._target.protocol, self._target.port, selectors.EVENT_WRITE)
         return made if isinstance(made, Outcome) else None
 
     def ready(self, one: socket.socket) -> Outcome | None:
@@ -272,7 +284,7 @@ class _Udp(_Attempt):
     """Kinds ``echo`` and ``service`` over UDP."""
 
     def start(self) -> Outcome | None:
-        made = self._connect(socket.SOCK_DGRAM, self._target.port, selectors.EVENT_READ)
+        made = self._connect(self._target.protocol, self._target.port, selectors.EVENT_READ)
         if isinstance(made, Outcome):
             return made
         try:
@@ -301,6 +313,48 @@ class _Udp(_Attempt):
         return self._outcome(DROPPED)
 
 
+class _Raw(_Udp):
+    """An IP protocol without ports, by a raw socket: it sees everything of that protocol from the target.
+
+    That is the target's own probes of this node too, and what its tunnels send.
+    """
+
+    def start(self) -> Outcome | None:
+        if self._target.protocol == "ah" and ":" in self._target.address:
+            # It is an extension header there (RFC 4302 section 3.1.1), and the kernel's filters look behind it.
+            return self._outcome(UNKNOWN, "not probed: what follows AH in IPv6 is what packet filters judge")
+        return super().start()
+
+    def ready(self, one: socket.socket) -> Outcome | None:
+        try:
+            data = payload_of(one, one.recv(LONGEST))
+        except BlockingIOError:
+            report = _queued_report(one)
+            return conclude(report, self._target, self.source_address) if report else None
+        except OSError as error:
+            return self._error(one, error.errno or 0)
+        return self._judge_echo(data) if data.split()[:2] == self._request().split() and data.count(b" ") > 1 else None
+
+
+class _Unsupported(_Attempt):
+    """What the target's kernel lacks."""
+
+    def start(self) -> Outcome | None:
+        return self._outcome(UNKNOWN, lacking(self._target.node_name, self._target.protocol))
+
+    def ready(self, one: socket.socket) -> Outcome | None:
+        del one
+        return self.expired()
+
+    def expired(self) -> Outcome:
+        return self._outcome(UNKNOWN)
+
+
+def lacking(node_name: str, protocol: str) -> str:
+    """Why there is no verdict about a protocol."""
+    return f"not probed: the kernel of {node_name} has no {protocol.upper()}"
+
+
 class _Counted(_Attempt):
     """Kind ``kernel``: bursts that the target's listener asks for over TCP, and counts."""
 
@@ -316,7 +370,7 @@ class _Counted(_Attempt):
     def start(self) -> Outcome | None:
         if not self._target.control_port:
             return self._outcome(UNKNOWN, "no port of our listener is open to this node, to ask for its counters")
-        made = self._connect(socket.SOCK_STREAM, self._target.control_port, selectors.EVENT_WRITE)
+        made = self._connect("tcp", self._target.control_port, selectors.EVENT_WRITE)
         if isinstance(made, Outcome):
             return self._without_control(made.verdict)
         self._control = made
@@ -369,7 +423,7 @@ class _Counted(_Attempt):
             self.deadline = now + max(self._settings.timeout, COUNTING)
             self._left, self._sent = int(words[1]), 0
             if self._burst is None:
-                made = self._connect(socket.SOCK_DGRAM, self._target.port, selectors.EVENT_READ)
+                made = self._connect("udp", self._target.port, selectors.EVENT_READ)
                 if isinstance(made, Outcome):
                     return made
                 self._burst = made
@@ -423,10 +477,14 @@ class _Counted(_Attempt):
         return self._without_control("no answer in time" if self._said else DROPPED)
 
 
+BY_KIND: dict[str, type[_Attempt]] = {"kernel": _Counted, "unsupported": _Unsupported}
+BY_PROTOCOL: dict[str, type[_Attempt]] = {"tcp": _Tcp, "sctp": _Tcp, "udp": _Udp}
+
+
 def _attempt(target: Target, settings: Settings, selector: selectors.BaseSelector) -> _Attempt:
-    if target.kind == "kernel":
-        return _Counted(target, settings, selector)
-    return (_Tcp if target.protocol == "tcp" else _Udp)(target, settings, selector)
+    if target.kind in BY_KIND:
+        return BY_KIND[target.kind](target, settings, selector)
+    return BY_PROTOCOL.get(target.protocol, _Raw)(target, settings, selector)
 
 
 class _Round:

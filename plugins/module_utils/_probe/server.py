@@ -32,6 +32,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model imp
     SENT,
     UNKNOWN,
     WAIT,
+    payload_of,
+    protocol_of_socket,
 )
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ class Server:
         self._said_wait = 0.0
         for one in sockets:
             address, number = one.getsockname()[:2]
-            port = _Port(one, "tcp" if one.type == socket.SOCK_STREAM else "udp", address, number)
+            port = _Port(one, protocol_of_socket(one), address, 0 if one.type == socket.SOCK_RAW else number)
             one.setblocking(False)
             self._ports.append(port)
             self._selector.register(one, selectors.EVENT_READ, port)
@@ -177,7 +179,7 @@ class Server:
     def _ready(self, what: Union[_Port, _Client]) -> None:
         if isinstance(what, _Client):
             self._read(what)
-        elif what.protocol == "tcp":
+        elif what.socket.type == socket.SOCK_STREAM:
             self._accept(what)
         else:
             self._answer_datagrams(what)
@@ -190,8 +192,8 @@ class Server:
             except OSError:
                 return
             # These are no other's traffic when a burst is counted.
-            self._own[counter] += 1
-            words = _words(data)
+            self._own[counter] += port.protocol == "udp"
+            words = _words(payload_of(port.socket, data))
             if len(words) == 2 and words[0] == PROBE:
                 try:
                     port.socket.sendto(self._echo(words[1]), sender)
@@ -212,7 +214,8 @@ class Server:
             connection.setblocking(False)
             # Such a connection leaves nothing behind that would keep a service from its port.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if port.protocol == "tcp":
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client = _Client(connection, port, time.monotonic())
             self._clients[connection] = client
             self._selector.register(connection, selectors.EVENT_READ, client)

@@ -456,8 +456,8 @@ def _restore_runtime(observed: Mapping[str, Any]) -> None:
 def undo(wanted: Ruleset, reported: str) -> Undo:
     """How to bring back what is reported: what is permanent, which apply does not touch, and the table before."""
     table = json.loads(reported)["table"]
-    inputs = (("nft --file", nftables.transaction(table, GUARD)),) if table or wanted.nodeports else ()
-    return Undo(inputs, ("firewall-cmd --quiet --reload",))
+    texts = nftables.transactions_back(_guard(wanted), table, GUARD) if table or wanted.nodeports else ()
+    return Undo(tuple(("nft --file", text) for text in texts), ("firewall-cmd --quiet --reload",))
 
 
 def boot_files(wanted: Ruleset) -> dict[str, str]:

@@ -34,6 +34,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.rulese
     Ruleset,
     normal,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._node import nfnetlink
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ FAMILY = "inet"
 TABLE = "netops_kubernetes"
 GENERATIONS = ("a", "b")
 VERSIONS = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
+CHAINS = ("input", "nodeports")
 # Without these two nothing works; ICMP and DHCP are rules of the plan.
 ALWAYS = ('iifname "lo" accept', "ct state established,related accept")
 
@@ -191,12 +193,41 @@ def transactions(wanted: Ruleset, reported: str, table: str = TABLE) -> tuple[st
     """
     if parse(reported).strange:
         return (transaction(render(wanted, table=table), table),)
-    generation = GENERATIONS[GENERATIONS[0] in _generations(reported)]
+    generation = _next_generation(reported)
     present = [(kind, name) for kind, name, _unused in _blocks(reported)]
-    gone = [f"delete {kind} {FAMILY} {table} {name}" for kind, name in sorted(present)]
     sets, chains = _all_sets(wanted, generation), _chains(wanted, generation)
-    swap = [_defined(table, []) + f"flush table {FAMILY} {table}", *gone, _defined(table, chains)]
+    return _in_two([], sets, present, chains, table)
+
+
+def transactions_back(wanted: Ruleset, reported: str, table: str = TABLE) -> tuple[str, ...]:
+    """What brings back what was reported, however much of :func:`transactions` was done meanwhile.
+
+    What must go is declared first, for what is not there cannot be deleted.
+    """
+    blocks = _blocks(reported)
+    if not blocks or parse(reported).strange:
+        return (transaction(reported, table),)
+    declared = [line for line in _all_sets(wanted, _next_generation(reported)) if "elements = " not in line]
+    gone = [*(("chain", name) for name in CHAINS), *_heads(declared)]
+    declared += [f"  chain {name} {{ }}" for name in CHAINS]
+    sets, chains = (
+        [line for kind, name, lines in blocks if kind == wanted_kind for line in (f"{kind} {name} {{", *lines, "}")]
+        for wanted_kind in ("set", "chain")
+    )
+    return _in_two(declared, sets, gone, chains, table)
+
+
+def _in_two(
+    declared: list[str], sets: list[str], gone: Iterable[tuple[str, str]], chains: list[str], table: str
+) -> tuple[str, ...]:
+    """A transaction that adds sets, if there are any, and one in which the chains that use them take others' place."""
+    deletions = [f"delete {kind} {FAMILY} {table} {name}" for kind, name in sorted(gone)]
+    swap = [_defined(table, declared) + f"flush table {FAMILY} {table}", *deletions, _defined(table, chains)]
     return (*([_defined(table, sets)] if sets else []), "\n".join(swap))
+
+
+def _next_generation(listing: str) -> str:
+    return GENERATIONS[GENERATIONS[0] in _generations(listing)]
 
 
 def _generations(listing: str) -> set[str]:
@@ -206,6 +237,7 @@ def _generations(listing: str) -> set[str]:
 # ---- reading back -----------------------------------------------------------------------------------------------
 
 SET = r"_v[46]_[ab]"
+HEAD = re.compile(r"(\w+) (\S+) {")
 SOURCE = rf"(?:ip6? saddr @(?P<set>\w+?){SET} )?"
 RULE = re.compile(SOURCE + r"(?P<match>.+?) accept")
 SERVICES = re.compile(rf"ip6? saddr @\w+?{SET} ip6? daddr @services{SET} accept")
@@ -249,12 +281,17 @@ def _blocks(listing: str) -> list[tuple[str, str, list[str]]]:
     """Sets and chains: their kind, name and lines."""
     blocks: list[tuple[str, str, list[str]]] = []
     for line in (line.strip() for line in listing.splitlines()[1:]):
-        head = re.fullmatch(r"(\w+) (\S+) {", line)
+        head = HEAD.fullmatch(line)
         if head:
             blocks.append((head[1], head[2], []))
         elif line and line != "}" and blocks:
             blocks[-1][2].append(line)
     return blocks
+
+
+def _heads(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Kind and name of the sets and chains that lines define."""
+    return [(head[1], head[2]) for head in (HEAD.fullmatch(line.strip()) for line in lines) if head]
 
 
 def _without_comment(line: str) -> tuple[str, str]:
@@ -336,6 +373,8 @@ def listing(table: str = TABLE) -> list[str]:
 
 def live(table: str = TABLE) -> str:
     """The table as this node has it; empty when it has none."""
+    if nfnetlink.is_absent(FAMILY, table):
+        return ""
     done = run(listing(table))
     return done.stdout if done.returncode == 0 else ""
 
@@ -370,8 +409,7 @@ def apply(wanted: Ruleset, reported: str, table: str = TABLE) -> None:
 
 def undo(wanted: Ruleset, reported: str) -> Undo:
     """How to bring back what the node reports now."""
-    del wanted  # the table is replaced as a whole, whatever is in it then
-    return Undo((("nft --file", transaction(reported)),))
+    return Undo(tuple(("nft --file", text) for text in transactions_back(wanted, reported)))
 
 
 def boot_files(wanted: Ruleset) -> dict[str, str]:

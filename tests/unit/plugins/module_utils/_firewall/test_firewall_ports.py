@@ -37,6 +37,10 @@ ICMP_TYPES = {
         *("ind-neighbor-advert", "mld2-listener-report"),
     },
 }
+# A file of one version of a program, an RFC, a manual page.
+SOURCE = re.compile(
+    r"[\w.-]+/[\w.-]+@(v\d+\.\d+\.\d+|[0-9a-f]{7}) [\w./-]+(: .+)?|RFC \d+( section [\d.]+)?|\w+\(\d\): \w+"
+)
 WORDS = {"ssh": "22", "nodeport": "30000-32767"}
 NETWORKS = [("", "")] + [(cni, how) for cni, ways in ENCAPSULATIONS.items() for how in ways or ("",)]
 
@@ -81,8 +85,7 @@ def test_a_row_is_well_formed(row: PortRow) -> None:
     assert re.fullmatch(r"[a-z0-9-]+", row.id)
     assert row.component
     assert row.nodes in ("all", "control_plane", "etcd")
-    assert len(row.source) >= 2 or row.source == "K"
-    assert row.source != "M"
+    assert all(SOURCE.fullmatch(one) for one in row.source.split("; ")), row.source
     assert set(row.peers) <= PEERS
     assert len(set(row.peers)) == len(row.peers)
     assert row.need in ("required", "optional", "local")

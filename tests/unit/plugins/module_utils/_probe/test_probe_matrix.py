@@ -58,6 +58,36 @@ def test_a_node_listens_on_what_stands_for_its_plan() -> None:
     assert len(port_probe_listeners(PLANS, HOSTVARS, "w1")) == 14
 
 
+def test_what_has_no_ports_is_listened_on_and_probed() -> None:
+    cluster = replace(CLUSTER, encapsulation="ipsec", add_ons=("sctp",))
+    plans = {name: plan_for(name, cluster).to_output() for name in CLUSTER.addresses}
+    wanted = port_probe_listeners(plans, HOSTVARS, "cp")
+    assert {"protocol": "esp", "port": 0, "addresses": ["192.0.2.1", "2001:db8::1"]} in wanted
+    assert len([one for one in wanted if one["protocol"] == "sctp"]) == 3
+    status = {"esp": "bound", "sctp": "unsupported"}
+    listeners = [{**one, "address": "192.0.2.1", "status": status.get(one["protocol"], "in_use")} for one in wanted]
+    found = port_probe_targets(plans, HOSTVARS, "w2", {"cp": {"listeners": listeners}})
+    assert {(one["port"], one["kind"]) for one in found if one["protocol"] == "esp"} == {(0, "echo")}
+    assert {one["kind"] for one in found if one["protocol"] == "sctp"} == {"unsupported"}
+    [esp] = [one for one in found if one["protocol"] == "esp"]
+    row = {"source": "w2", **esp, "verdict": "dropped", "detail": "", "source_address": "192.0.2.3"}
+    assert (
+        "cp esp 192.0.2.1 (flannel-ipsec-esp) from w2: dropped, expected open"
+        in port_probe_report([{"results": [row]}], plans)["text"]
+    )
+
+
+def test_who_is_no_node_reaches_what_everybody_may() -> None:
+    listening = {"cp": listened("cp"), "w1": listened("w1")}
+    found = port_probe_targets(PLANS, HOSTVARS, "controller", listening, source_addresses=["198.51.100.7"])
+    assert {one["node_name"] for one in found} == {"cp", "w1"}
+    expected = {one["rule"]: one["expected"] for one in found}
+    assert (expected["ssh"], expected["nodeport-tcp"], expected["kubelet"]) == ("open", "open", "closed")
+    assert {one["address"] for one in found} == {"192.0.2.1", "192.0.2.2"}, "it has no IPv6"
+    with pytest.raises(AnsibleFilterError, match="source_addresses of 'controller': address 'here'"):
+        port_probe_targets(PLANS, HOSTVARS, "controller", listening, source_addresses=["here"])
+
+
 def test_targets_say_what_is_right() -> None:
     listening = {"cp": listened("cp", tcp6443="in_use", udp8472="kernel"), "w1": listened("w1"), "w2": {}}
     found = port_probe_targets(PLANS, HOSTVARS, "w2", listening)

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan that role node_firewall makes: it follows what the roles of the CNIs are told."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from base64 import b64decode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "node_firewall"
+NETWORK = {"pod_cidrs": ["10.244.0.0/16"], "service_cidrs": ["10.96.0.0/16"], "nodeport_range": "30000-32767"}
+# Variables as people set them, and what of the plan is the CNI's and its add-ons' then.
+FOLLOWED: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, ["flannel-vxlan 8472"]),
+    ({"flannel_vxlan_port": 4789}, ["flannel-vxlan 4789"]),
+    (
+        {"flannel_vxlan_port": 4789, "node_firewall_ports": {"kubelet": 10350}},
+        ["flannel-vxlan 4789"],
+    ),
+    ({"flannel_backend": "host-gw"}, []),
+    ({"cni_plugin": "calico"}, ["calico-typha 5473", "calico-vxlan 4789"]),
+    (
+        {"cni_plugin": "calico", "calico_mode": "manifest", "calico_vxlan_port": 4790, "calico_wireguard": True},
+        ["calico-vxlan 4790", "calico-wireguard 51820-51821"],
+    ),
+    (
+        {"cni_plugin": "calico", "calico_felix": {"vxlanPort": 4791}, "calico_bgp": True},
+        ["calico-typha 5473", "calico-vxlan 4791", "calico-vxlan-bgp 179"],
+    ),
+    ({"cni_plugin": "cilium"}, ["cilium-health 4240", "cilium-hubble 4244", "cilium-vxlan 8472"]),
+    (
+        {
+            "cni_plugin": "cilium",
+            "cilium_tunnel": "geneve",
+            "cilium_hubble": False,
+            "cilium_wireguard": True,
+            "cilium_values": {"tunnelPort": 6082},
+        },
+        ["cilium-geneve 6082", "cilium-health 4240", "cilium-wireguard 51871"],
+    ),
+    (
+        {"cni_plugin": "cilium", "cilium_tunnel": "none", "node_firewall_add_ons": ["hubble", "mutual-auth"]},
+        ["cilium-health 4240", "cilium-hubble 4244", "cilium-mutual-auth 4250"],
+    ),
+]
+
+
+def plans(folder: Path, settings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The plan for each set of variables, all in one run of Ansible."""
+    files = [str(ROLE / name / "main.yml") for name in ("defaults", "vars")]
+    plays = [
+        {
+            "hosts": "kube_node",
+            "gather_facts": False,
+            "vars_files": files,
+            # Of the task: a file of the play would win over the play's own.
+            "tasks": [
+                {"ansible.builtin.debug": {"msg": "PLAN {{ __node_firewall_plan | to_json | b64encode }}"}, "vars": one}
+            ],
+        }
+        for one in settings
+    ]
+    inventory = {
+        "all": {
+            "vars": {"ansible_connection": "local", "ip": "192.0.2.1", "kubernetes_network": NETWORK},
+            "children": {"kube_control_plane": {"hosts": {"cp": {}}}, "kube_node": {"hosts": {"worker": {}}}},
+        }
+    }
+    (folder / "inventory.json").write_text(json.dumps(inventory))
+    (folder / "plays.json").write_text(json.dumps(plays))
+    command = ["ansible-playbook", "-i", str(folder / "inventory.json"), str(folder / "plays.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(b64decode(found)) for found in re.findall(r'"PLAN (\S+)"', done.stdout)]
+
+
+def test_the_plan_follows_what_the_cnis_role_is_told(tmp_path: Path) -> None:
+    made = plans(tmp_path, [variables for variables, _unused in FOLLOWED])
+    for plan, (variables, expected) in zip(made, FOLLOWED, strict=True):
+        rules = [f"{rule['id']} {rule['ports']}" for rule in plan["rules"]]
+        assert [one for one in sorted(rules) if one.startswith(("flannel", "calico", "cilium"))] == expected, variables
+    assert [rule["ports"] for rule in made[2]["rules"] if rule["id"] == "kubelet"] == ["10350"]
