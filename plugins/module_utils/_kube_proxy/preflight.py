@@ -6,7 +6,7 @@
 Where the demands come from: pkg/proxy/ipvs/supported.go and pkg/proxy/nftables/supported.go (Kubernetes 1.36);
 MetalLB's and kube-vip's installation guides (strictARP); Calico's guide to its nftables data plane, which wants
 kube-proxy in mode nftables with it and nowhere else; Cilium's guide to running without kube-proxy; the Kubernetes
-documentation of NodeLocal DNSCache (mode ipvs). Flannel asks for nothing: its rules only masquerade, in tables of its own.
+documentation of NodeLocal DNSCache (mode ipvs). Flannel asks for nothing: its rules masquerade, and stand beside any.
 """
 
 from __future__ import annotations
