@@ -163,7 +163,8 @@ def test_a_connection_of_the_nodes_own_outlives_the_link_of_ipvs(
     """In mode ipvs its source is the Service's address, which is nobody's when the link is gone."""
     node = network.node
     node.run("ip", "link", "add", "kube-ipvs0", "type", "bridge")
-    node.run("ip", "address", "add", f"{cluster_ip}/{length}", "dev", "kube-ipvs0")
+    node.run("ip", "link", "set", "kube-ipvs0", "up")
+    node.run("ip", "address", "add", f"{cluster_ip}/{length}", "dev", "kube-ipvs0", "nodad")
     end = f"[{POD_V6}]:8080" if ":" in cluster_ip else f"{POD}:8080"
     rows = [service(end, cluster_ips=[cluster_ip])]
     # A way out, by which the node knows its own address.
