@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -205,12 +206,16 @@ def two(programs: Path, tmp_path: Path, store: str) -> Iterator[list[ControlPlan
             content = yaml.safe_load(manifest.read_text())
             content["spec"]["containers"][0]["command"].append(f"--client-ca-file={certificate}")
             manifest.write_text(yaml.safe_dump(content))
-            wait_for(lambda pods=pods: pods.starts == 2)
+            wait_for(partial(has_started_again, pods))
             python = folder / "python"
             python.write_text(PYTHON.format(folder=folder, python=sys.executable))
             python.chmod(0o755)
             found.append(ControlPlane(folder, manifest, pods))
         yield found
+
+
+def has_started_again(pods: PlayedStaticPod) -> bool:
+    return pods.starts == 2
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
@@ -228,8 +233,13 @@ def play(api: str, folder: Path, two: list[ControlPlane], **variables: Any) -> P
     }
     inventory = folder / "inventory.json"
     inventory.write_text(json.dumps({"all": {"children": {"kube_control_plane": {"hosts": hosts}}}}))
-    networks = {"kubernetes_pod_cidrs": ["10.244.0.0/16"], "kubernetes_service_cidrs": ["10.96.0.0/16"]}
-    return run(inventory, ROLE, role_under_test="node_port_range", **networks)
+    return run(
+        inventory,
+        ROLE,
+        role_under_test="node_port_range",
+        kubernetes_pod_cidrs=["10.244.0.0/16"],
+        kubernetes_service_cidrs=["10.96.0.0/16"],
+    )
 
 
 @pytest.mark.usefixtures("kubeadm")

@@ -69,14 +69,13 @@ def measure(count: int) -> None:
         config = Module("kube_proxy_config", {"kubeconfig": kubeconfig, "restart": "held"})
         rollout = Module("kube_proxy_rollout", {"kubeconfig": kubeconfig})
 
-        def step(what: str, module: Module, nodes: int = 1, **options: Any) -> int:
+        def step(what: str, module: Module, **options: Any) -> int:
             begin, worked = time.monotonic(), processor_seconds()
             result = module.succeeds(**options)
             seconds, worked = time.monotonic() - begin, processor_seconds() - worked
             requests = int(result["api_requests"])
-            each = f", {requests / nodes:.2f} a node" if nodes > 1 else ""
             print(
-                f"{count} nodes, {what}: {seconds:.2f} s, {worked:.2f} s of a processor, {requests} requests{each}",
+                f"{count} nodes, {what}: {seconds:.2f} s, {worked:.2f} s of a processor, {requests} requests",
                 flush=True,
             )
             return requests
@@ -87,7 +86,7 @@ def measure(count: int) -> None:
         for first in range(0, count, BATCH):
             batch = names[first : first + BATCH]
             what = f"restarted {first} to {first + len(batch) - 1}"
-            requests += step(what, rollout, len(batch), state="restarted", nodes=batch, wait_timeout=600)
+            requests += step(what, rollout, state="restarted", nodes=batch, wait_timeout=600)
         seconds, worked = time.monotonic() - begin, processor_seconds() - worked
         print(
             f"{count} nodes, all restarted: {seconds / count:.3f} s, {worked / count:.4f} s of a processor and "
