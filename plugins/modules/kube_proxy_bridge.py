@@ -13,9 +13,11 @@ description:
   - A kube-proxy that comes to mode nftables or leaves it removes the rules of the mode before when it starts, and
     writes its own when it has read the API. No Service answers on its node meanwhile. The bridge is a table of nftables
     that serves them for that time, behind kube-proxy's rules.
+  - Where IPVS' link is there, its addresses are kept this node's own by local routes, since the link goes with mode
+    ipvs. A connection that the node itself opens would hang when that happens in the middle of its handshake.
   - New connections get any end point; session affinity does not hold for them.
   - Its entrances expire after O(lifetime), so a play that dies leaves nothing that could serve stale end points.
-    M(netops.kubernetes.kube_proxy_cleanup) removes it too.
+    M(netops.kubernetes.kube_proxy_cleanup) removes it too, with the routes.
   - Without a bridge where none can be made; RV(reason) says why, and a warning too.
   - Needs root on the node, and C(nft) 1.0.1 or newer.
 author:

@@ -15,8 +15,8 @@ description:
     roll-out, or gives the configuration from before it back.
   - Pods are deleted gracefully, and their successors waited for.
   - What is done and what is left stands in the cluster. A roll-out that was killed goes on where it was.
-  - Needs the verbs C(get), C(list) and C(delete) on pods in C(kube-system), C(get) on nodes, C(get) and C(patch) on the
-    DaemonSet, C(get), C(update) and C(patch) on the ConfigMap.
+  - Needs the verbs C(get), C(list), C(watch) and C(delete) on pods in C(kube-system), C(get) on nodes, C(get) and
+    C(patch) on the DaemonSet, C(get), C(update) and C(patch) on the ConfigMap.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -66,6 +66,11 @@ pending_nodes:
   type: list
   elements: str
   sample: [worker-2]
+mode:
+  description: With O(state=reverted), the mode of the configuration that nodes get again; else empty.
+  returned: success
+  type: str
+  sample: iptables
 log:
   description: With O(state=reverted), what kube-proxy had complained of on the nodes that were restarted, by node.
   returned: success
@@ -109,6 +114,7 @@ def main() -> None:
             "changed": bool(done.changes),
             "restarted": list(done.restarted),
             "pending_nodes": list(done.pending_nodes),
+            "mode": done.mode,
             "log": {node: list(lines) for node, lines in done.log.items()},
             "api_requests": client.requests,
             "diff": {"before": "".join(f"{line}\n" for line in done.changes), "after": ""},

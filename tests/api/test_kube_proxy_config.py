@@ -13,7 +13,12 @@ import pytest
 import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.yamltext import at
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import edit, refusals
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import given
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import (
+    FIELDS,
+    MODES,
+    SCHEDULERS,
+    given,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
     BACKUP,
     CONFIG_MAP,
@@ -24,6 +29,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.roll
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
@@ -183,7 +189,7 @@ def test_a_cluster_without_kube_proxy_is_named(kube_proxy: Module, client: KubeC
     assert "ConfigMap 'kube-system/kube-proxy': it is not there" in kube_proxy.fails(mode="ipvs")
 
 
-# Configurations by the lines that they add to CONFIGURATION, good and bad.
+# Values that only together are good or bad, and fields that another mode's kube-proxy does not look at.
 JUDGED = [
     "mode: ipvs\nipvs: {scheduler: mh, strictARP: true, syncPeriod: 1m30s, tcpTimeout: 0s, udpTimeout: 5m}",
     "mode: ipvs\nipvs: {tcpTimeout: -1s}",
@@ -238,12 +244,105 @@ JUDGED = [
 
 @pytest.mark.parametrize("lines", JUDGED)
 def test_the_real_kube_proxy_judges_as_we_do(programs: Path, tmp_path: Path, lines: str) -> None:
-    source = tmp_path / "config.conf"
     content = {"kind": "KubeProxyConfiguration", **yaml.safe_load(lines)}
-    source.write_text(yaml.safe_dump({"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", **content}))
-    command = [str(programs / "kube-proxy"), f"--config={source}", f"--write-config-to={tmp_path / 'written.yaml'}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = judged(programs, tmp_path, content)
     assert (done.returncode == 0) is (not refusals(content, 36)), (done.stderr, refusals(content, 36))
+
+
+# What each field may say and what not, where kube-proxy looks at it: in the field's own mode.
+PERIODS = (["30s", "1m30s", "1.5h"], ["-1s", "5", "soon", 5])
+SHORTEST = (["0s", "1s", "100ms"], ["-1s", "1h", "x"])
+SPANS = (["0s", "15m0s", "24h"], ["-1s", "1d", 5])
+TRUTHS = ([True, False], ["on the whole", 1])
+BITS = ([0, 14, 31], [32, -1, 1.5, "many"])
+COUNTS = ([0, 131072], [-1, 1.5, 2**31, "x"])
+NETWORKS = ["192.0.2.0/24", "192.0.2.1/24", "2001:db8::/32"]
+NO_NETWORKS = ["192.0.2.1", "192.0.2.0/33", "2001:db8::/129", "everywhere", ""]
+ENDPOINTS = (
+    ["127.0.0.1:10249", "127.0.0.1", "::1", "[::1]:10249", "0.0.0.0:1", "[::]:65535"],
+    ["localhost:10249", ":10249", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http", "[::1]", "x"],
+)
+ALLOWED: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
+    "mode": (["", "iptables", "ipvs", "nftables"], ["userspace", "IPVS", "kernelspace", 1]),
+    "ipvs.scheduler": (["", *SCHEDULERS], [1]),
+    "ipvs.strictARP": TRUTHS,
+    "ipvs.excludeCIDRs": ([[], NETWORKS, None], [[one] for one in NO_NETWORKS]),
+    "ipvs.syncPeriod": PERIODS,
+    "ipvs.minSyncPeriod": SHORTEST,
+    "ipvs.tcpTimeout": SPANS,
+    "ipvs.tcpFinTimeout": SPANS,
+    "ipvs.udpTimeout": SPANS,
+    "iptables.masqueradeAll": TRUTHS,
+    "iptables.masqueradeBit": BITS,
+    "iptables.localhostNodePorts": TRUTHS,
+    "iptables.syncPeriod": PERIODS,
+    "iptables.minSyncPeriod": SHORTEST,
+    "nftables.masqueradeAll": TRUTHS,
+    "nftables.masqueradeBit": BITS,
+    "nftables.syncPeriod": PERIODS,
+    "nftables.minSyncPeriod": SHORTEST,
+    "conntrack.maxPerCore": COUNTS,
+    "conntrack.min": COUNTS,
+    "conntrack.tcpEstablishedTimeout": SPANS,
+    "conntrack.tcpCloseWaitTimeout": SPANS,
+    "conntrack.tcpBeLiberal": TRUTHS,
+    "conntrack.udpTimeout": SPANS,
+    "conntrack.udpStreamTimeout": SPANS,
+    "nodePortAddresses": (
+        [None, [], ["primary"], ["192.0.2.0/24"], ["192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"]],
+        [["primary", "192.0.2.0/24"], ["primary", "primary"], ["all"], ["localhost"], *([one] for one in NO_NETWORKS)],
+    ),
+    "clusterCIDR": (
+        ["", "10.0.0.0/8", "2001:db8::/32", "10.0.0.0/8,2001:db8::/32", "2001:db8::/32,10.0.0.0/8"],
+        [
+            "10.0.0.0",
+            "10.0.0.0/8,172.16.0.0/12",
+            "2001:db8::/32,2001:db9::/32",
+            "10.0.0.0/8,2001:db8::/32,172.16.0.0/12",
+            "10.0.0.0/8, 2001:db8::/32",
+            "10.0.0.0/8,",
+        ],
+    ),
+    "detectLocalMode": (["", "ClusterCIDR", "NodeCIDR"], ["Other", "nodecidr", 1]),
+    "detectLocal.bridgeInterface": (["cni0"], ["", None, 5]),
+    "detectLocal.interfaceNamePrefix": (["veth"], ["", None, 5]),
+    "metricsBindAddress": ENDPOINTS,
+    "healthzBindAddress": ENDPOINTS,
+}
+
+
+def test_every_field_is_judged_beside_the_real_kube_proxy() -> None:
+    assert set(ALLOWED) == {".".join(field.place) for field in FIELDS}
+    assert all(good and bad for good, bad in ALLOWED.values())
+
+
+def with_field(place: str, value: Any) -> dict[str, Any]:
+    """A configuration in which kube-proxy looks at the field."""
+    first, _dot, second = place.partition(".")
+    content: dict[str, Any] = {"mode": first if first in MODES else "iptables"}
+    if first == "detectLocal":
+        content["detectLocalMode"] = second[:1].upper() + second[1:]
+    return {**content, first: {second: value} if second else value}
+
+
+@pytest.mark.parametrize("place", ALLOWED)
+def test_the_real_kube_proxy_judges_each_field_as_we_do(programs: Path, tmp_path: Path, place: str) -> None:
+    """Each value goes through the real program, in the version that the test bed builds."""
+    for values, is_good in zip(ALLOWED[place], (True, False), strict=True):
+        for value in values:
+            content = {"kind": "KubeProxyConfiguration", **with_field(place, value)}
+            done = judged(programs, tmp_path, content)
+            ours = refusals(content, 36)
+            assert (done.returncode == 0) is is_good, (value, done.stderr)
+            assert (not ours) is is_good, (value, ours)
+
+
+def judged(programs: Path, folder: Path, content: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
+    """What the real kube-proxy says of a configuration: it reads, judges and writes it, and ends."""
+    source = folder / "config.conf"
+    source.write_text(yaml.safe_dump({"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", **content}))
+    command = [str(programs / "kube-proxy"), f"--config={source}", f"--write-config-to={folder / 'written.yaml'}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(

@@ -141,10 +141,14 @@ class KubeProxy:
     """A kube-proxy in the namespace.
 
     :param info: the module that looks at it, there.
+    :param command: what runs it.
+    :param file: its configuration.
     """
 
     info: Module
     process: Process
+    command: tuple[str, ...]
+    file: Path
 
 
 @pytest.fixture(params=["iptables", "nftables"])
@@ -170,15 +174,15 @@ def kube_proxy(
         file = tmp_path / "config.conf"
         file.write_text(json.dumps(configuration))
         prefix = ("ip", "netns", "exec", namespace)
-        process = Process.start([*prefix, str(programs / "kube-proxy"), f"--config={file}"], tmp_path / "log")
+        command = (*prefix, str(programs / "kube-proxy"), f"--config={file}")
+        process = Process.start([*command], tmp_path / "log")
         try:
             info = Module("kube_proxy_info", {"timeout": 80, "node_name": node_name, "sample": 0}, prefix)
             info.succeeds(mode=request.param)
-            yield KubeProxy(info, process)
+            yield KubeProxy(info, process, command, file)
         finally:
             process.end()
-            clean = [*prefix, str(programs / "kube-proxy"), f"--config={file}", "--cleanup"]
-            subprocess.run(clean, capture_output=True, check=False, timeout=60)
+            subprocess.run([*command, "--cleanup"], capture_output=True, check=False, timeout=60)
 
 
 def test_every_service_port_and_end_point_is_found(kube_proxy: KubeProxy, api: str) -> None:
@@ -230,6 +234,34 @@ def test_a_kube_proxy_that_is_gone_is_named(kube_proxy: KubeProxy) -> None:
     assert kube_proxy.info.succeeds(wait=False)["healthy"] is False
     message = kube_proxy.info.fails(timeout=1)
     assert "kube-proxy on this node: after 1 s its mode is not to be had, and it is not healthy" in message
+
+
+def test_its_own_cleanup_would_be_an_outage(kube_proxy: KubeProxy, namespace: str) -> None:
+    """Why leftovers go by name: ``kube-proxy --cleanup`` takes the rules of the mode that serves, too."""
+    own = {"iptables": "KUBE-SVC-", "nftables": "table ip kube-proxy"}[kube_proxy.info.succeeds()["mode"]]
+    assert own in rules_of(namespace)
+    subprocess.run([*kube_proxy.command, "--cleanup"], check=True, capture_output=True, timeout=60)
+    assert own not in rules_of(namespace)
+
+
+def test_a_kube_proxy_with_a_file_of_its_own_is_switched(kube_proxy: KubeProxy, namespace: str, tmp_path: Path) -> None:
+    """As systemd runs it: the file changes, and who asked restarts the program."""
+    before = kube_proxy.file.read_text()
+    mode = {"iptables": "nftables", "nftables": "iptables"}[kube_proxy.info.succeeds()["mode"]]
+    config = Module("kube_proxy_config", {"path": str(kube_proxy.file), "version": "v1.36.3"})
+    first = state_matrix(config, mode=mode)
+    assert (first["restarted"], first["mode"], first["api_requests"]) == (True, mode, 0)
+    kube_proxy.process.end()
+    again = Process.start([*kube_proxy.command], tmp_path / "again.log")
+    try:
+        assert kube_proxy.info.succeeds(mode=mode)["healthy"] is True
+        cleanup = Module("kube_proxy_cleanup", {}, ("ip", "netns", "exec", namespace))
+        cleanup.succeeds(in_use=mode)
+        assert kube_proxy.info.succeeds(mode=mode)["leftovers"] == []
+    finally:
+        again.end()
+    assert config.succeeds(state="absent")["changed"] is True
+    assert kube_proxy.file.read_text() == before
 
 
 SITE = "*nat\n:SITE - [0:0]\n-A PREROUTING -j SITE\n-A SITE -d 192.0.2.1/32 -j RETURN\nCOMMIT\n"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CLUSTER_IP, CLUSTER_IP_V6 = "10.96.0.10", "fd00:96::10"
 NODE, POD, OTHER = "198.18.1.1", "198.18.1.2", "198.18.1.3"
+NODE_V6, POD_V6, OTHER_V6 = "2001:db8:1::1", "2001:db8:1::2", "2001:db8:1::3"
 # Answers with the address that it sees.
 ANSWER = (
     "import socketserver,socket,sys\n"
@@ -137,6 +138,50 @@ def test_kube_proxy_cleanup_takes_it_away(network: Network, bridge: Module) -> N
     bridge.succeeds(services=[service(f"{POD}:8080")])
     done = Module("kube_proxy_cleanup", {}, network.node.prefix).succeeds(in_use="nftables")
     assert done["removed"] == ["nftables table ip netops-kubernetes-bridge"]
+
+
+# Connects as the kernel does in mode ipvs, from the address that it connects to; ends IPVS' link in the middle, and
+# hears what still comes through; then connects anew, from where the kernel likes.
+OUTLIVE = """
+import socket, subprocess, sys
+host, port = sys.argv[1], 80
+with socket.create_connection((host, port), 5, (host, 0)) as first:
+    print(first.getsockname()[0])
+    subprocess.run(["ip", "link", "delete", "kube-ipvs0"], check=True)
+    print(first.recv(99).decode())
+with socket.create_connection((host, port), 5) as second:
+    print(second.getsockname()[0])
+"""
+# Says its word after a while, so that the link goes before.
+PAUSING = ANSWER.replace("self.request.sendall", "__import__('time').sleep(1); self.request.sendall")
+
+
+@pytest.mark.parametrize(("cluster_ip", "length", "own"), [(CLUSTER_IP, 32, NODE), (CLUSTER_IP_V6, 128, NODE_V6)])
+def test_a_connection_of_the_nodes_own_outlives_the_link_of_ipvs(
+    network: Network, bridge: Module, cluster_ip: str, length: int, own: str
+) -> None:
+    """In mode ipvs its source is the Service's address, which is nobody's when the link is gone."""
+    node = network.node
+    node.run("ip", "link", "add", "kube-ipvs0", "type", "bridge")
+    node.run("ip", "link", "set", "kube-ipvs0", "up")
+    node.run("ip", "address", "add", f"{cluster_ip}/{length}", "dev", "kube-ipvs0", "nodad")
+    end = f"[{POD_V6}]:8080" if ":" in cluster_ip else f"{POD}:8080"
+    rows = [service(end, cluster_ips=[cluster_ip])]
+    # A way out, by which the node knows its own address.
+    for version, way in (("-4", OTHER), ("-6", OTHER_V6)):
+        node.run("ip", version, "route", "replace", "default", "via", way)
+    first = state_matrix(bridge, services=rows)
+    assert f"local route {cluster_ip}\n" in first["diff"]["after"]
+    with subprocess.Popen([*network.friend.prefix, "python3", "-c", PAUSING], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        said = node.run("python3", "-c", OUTLIVE, cluster_ip)
+        process.terminate()
+    assert said.stdout.split() == [cluster_ip, own, own], said.stderr
+    done = Module("kube_proxy_cleanup", {}, node.prefix).succeeds(in_use="nftables")
+    assert f"local route {cluster_ip}" in done["removed"]
+    assert cluster_ip not in node.run("ip", "route", "show", "table", "local").stdout
+    assert cluster_ip not in node.run("ip", "-6", "route", "show", "table", "local").stdout
 
 
 def test_where_nft_refuses_there_is_no_bridge_and_a_reason(bridge: Module) -> None:

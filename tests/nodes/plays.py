@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,32 @@ def succeeds(inventory: Path, playbook: Path, *words: str, **variables: Any) -> 
     played = run(inventory, playbook, *words, **variables)
     assert played.status == 0, played.said
     return played
+
+
+def killed_at(inventory: Path, playbook: Path, task: str, **variables: Any) -> None:
+    """Run a playbook, and kill it when a task begins; what runs on the nodes by then is left alone, as it would be.
+
+    :raises AssertionError: the playbook ends before the task.
+    """
+    command = ["ansible-playbook", "-i", str(inventory), str(playbook), "-e", json.dumps(variables)]
+    environment = {**os.environ, **ENVIRONMENT}
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        said: list[str] = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("TASK [") and task in line:
+                os.killpg(process.pid, signal.SIGKILL)
+                return
+    raise AssertionError(f"no task {task!r}:\n{''.join(said)}")
 
 
 def play(inventory: Path, *words: str, check: bool = False, **variables: Any) -> tuple[dict[str, int], str]:

@@ -348,6 +348,63 @@ class KubeClient:
                 return
             query["continue"] = token
 
+    def snapshot(
+        self, api_version: str, kind: str, namespace: str, label_selector: str = "", field_selector: str = ""
+    ) -> tuple[tuple[Object, ...], str]:
+        """A few objects of a kind in one piece, and the version from which on :meth:`watch` tells what happens to them.
+
+        Not by pages: asked for a page, a server before 1.33 reads every object of the kind from its database, however
+        few the selectors leave (k8s.io/apiserver, storage/cacher).
+        """
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        query = {key: one for key, one in selectors.items() if one}
+        page = self.raw("GET", self.path(api_version, kind, namespace), query=query)
+        found = tuple({"apiVersion": api_version, "kind": kind, **item} for item in page["items"])
+        return found, str(page["metadata"]["resourceVersion"])
+
+    def watch(
+        self, api_version: str, kind: str, namespace: str, label_selector: str, *, version: str, seconds: float
+    ) -> Iterator[tuple[str, Object]]:
+        """What happens to objects of a kind after a version, for as long as somebody listens.
+
+        :param version: of a list of this kind (:meth:`snapshot`).
+        :param seconds: how long at most. It ends earlier where the connection or the server's memory does; then
+            :meth:`snapshot` tells what is.
+        :returns: ``ADDED``, ``MODIFIED`` or ``DELETED``, and the object as it is then.
+        :raises KubeError: the server refuses.
+        """
+        import urllib3
+
+        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(max(1, round(seconds)))}
+        query.update({"labelSelector": label_selector} if label_selector else {})
+        path = self.path(api_version, kind, namespace)
+        with self._lock:
+            self.requests += 1
+        try:
+            answer = self._pool.request(
+                "GET",
+                f"{self._server}{path}?{urlencode(query)}",
+                headers={**self._headers, "Accept": "application/json"},
+                preload_content=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=10.0, read=seconds + 10.0),
+            )
+        except urllib3.exceptions.HTTPError:
+            # Whether the server can be asked at all, the next list tells.
+            return
+        try:
+            if answer.status >= 400:
+                raise self._refusal("GET", path, answer.status, answer.data.decode("utf-8", "replace"))
+            for event in _lines(answer):
+                if event["type"] == "ERROR":
+                    return
+                yield event["type"], {"apiVersion": api_version, "kind": kind, **event["object"]}
+        except urllib3.exceptions.HTTPError:
+            return
+        finally:
+            # What is left of the answer is nobody's, so the connection cannot serve again.
+            answer.close()
+
     def create(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Write an object that must not be there yet.
 
@@ -449,6 +506,14 @@ class KubeClient:
                 return False
             raise
         return True
+
+
+def _lines(answer: Any) -> Iterator[Any]:
+    """The lines of an answer that is still being written, each parsed as JSON, as soon as they are whole."""
+    rest = b""
+    for piece in answer.stream(amt=None):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (json.loads(line) for line in whole if line)
 
 
 def _root(api_version: str) -> str:

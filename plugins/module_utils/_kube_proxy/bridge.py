@@ -8,6 +8,7 @@ has read the API (platformCleanup of cmd/kube-proxy/app/server_linux.go, Kuberne
 on its node. The bridge is a table of nftables behind kube-proxy's rules: the kernel asks the next chain only while a
 connection has no translation yet (nf_nat_inet_fn of net/netfilter/nf_nat_core.c), so it serves what nobody else does.
 Its entrances expire by themselves; a switch that dies in the middle leaves nothing that could serve stale end points.
+With it, the addresses that mode ipvs has on its link stay the node's own when the link goes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import node, services
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import addresses, node, services
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
     BRIDGE_TABLE,
     BRIDGE_TABLES,
@@ -190,13 +191,20 @@ def build(servers: Sequence[Server], pod_cidrs: Sequence[str], seconds: int, *, 
     done = run(["nft", *(["--check"] if check else []), "--file", "-"], stdin=script)
     if done.returncode != 0:
         return Bridged(False, f"nft does not take its rules: {done.stderr.strip().splitlines()[0]}")
-    return Bridged(changed, after=f"{BRIDGE_TABLE}: {len(servers)} ports of Services\n" if changed else "")
+    kept = addresses.keep(check=check)
+    lines = [f"{BRIDGE_TABLE}: {len(servers)} ports of Services\n"] if changed else []
+    lines += [f"local route {address}\n" for address in kept]
+    return Bridged(bool(lines), after="".join(lines))
 
 
 def remove(*, check: bool) -> Bridged:
     """Take the bridge away where there is one."""
-    there = node.nft_tables(*BRIDGE_TABLES)
-    for family, name in there:
-        if not check:
+    there, kept = node.nft_tables(*BRIDGE_TABLES), addresses.kept()
+    lines = [f"nftables table {family} {name}\n" for family, name in there]
+    lines += [f"local route {address}\n" for address in kept]
+    if not check:
+        for family, name in there:
             require(["nft", "delete", "table", family, name])
-    return Bridged(bool(there), before="".join(f"nftables table {family} {name}\n" for family, name in there))
+        if kept:
+            addresses.release()
+    return Bridged(bool(lines), before="".join(lines))

@@ -18,10 +18,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube import yam
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import values
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import (
     IPVS_GATE,
+    IPVS_GATE_GONE,
     IPVS_GONE,
     IPVS_HAS_GATE,
+    IPVS_OFF,
     default_mode,
     ipvs_gate,
+    is_gate_in_the_way,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import FIELDS, Field, Place
 
@@ -104,7 +107,8 @@ def _with_gate(text: str, minor: int) -> str:
     content = read(text)
     gate, seen = ipvs_gate(minor), yamltext.at(content, GATE)
     if mode_of(content, minor) != "ipvs":
-        return yamltext.drop(text, GATE, SUBJECT) if seen is True and gate else text
+        is_stale = isinstance(seen, bool) and minor >= IPVS_OFF and (seen or is_gate_in_the_way(minor, seen))
+        return yamltext.drop(text, GATE, SUBJECT) if is_stale else text
     if minor >= IPVS_HAS_GATE and seen is False:
         gate = True
     return text if gate is None else yamltext.put(text, GATE, gate, SUBJECT)
@@ -165,8 +169,9 @@ def _period_refusals(content: Mapping[str, Any], mode: str) -> Iterator[str]:
 
 def _gate_refusals(content: Mapping[str, Any], mode: str, minor: int) -> Iterator[str]:
     gate = yamltext.at(content, GATE)
-    if gate is not None and minor < IPVS_HAS_GATE:
-        yield f"featureGates.{IPVS_GATE}: this gate is known since Kubernetes 1.{IPVS_HAS_GATE}"
+    if gate is not None and is_gate_in_the_way(minor, gate):
+        known = f"1.{IPVS_HAS_GATE} to 1.{IPVS_GATE_GONE - 1}, and may be on until 1.{IPVS_GONE - 1}"
+        yield f"featureGates.{IPVS_GATE} {gate}: this gate is known in Kubernetes {known}"
     if mode == "ipvs" and minor >= IPVS_GONE:
         yield f"mode ipvs: upstream's plan removes it in 1.{IPVS_GONE} (KEP-5495); nftables is its successor"
 

@@ -3,9 +3,10 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """What a version of Kubernetes holds of kube-proxy's modes.
 
-Sources: KEP-5495 with its graduation criteria (kubernetes/enhancements, updated for 1.37), kube-proxy 1.37's feature
-gate ``KubeProxyIPVS`` (pkg/features/kube_features.go, pkg/proxy/apis/config/validation) and its own warnings
-(cmd/kube-proxy/app/server_linux.go). What is said of 1.40 and later is upstream's plan.
+Sources: KEP-5495 with its graduation criteria, stages 1 to 4 and the clean-up (kubernetes/enhancements,
+keps/sig-network/5495-deprecate-ipvs-mode-in-kube-proxy/README.md at 3a8eb26221673ab93d3b55c1a91f55799c24eb56),
+kube-proxy 1.37's feature gate ``KubeProxyIPVS`` (pkg/features/kube_features.go, pkg/proxy/apis/config/validation) and
+its own warnings (cmd/kube-proxy/app/server_linux.go). What is said of 1.40 and later is upstream's plan.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ def default_mode(minor: int) -> str:
 def ipvs_gate(minor: int) -> bool | None:
     """What the feature gate must say for mode ipvs: nothing where it is on by default, or not known yet."""
     return True if IPVS_OFF <= minor < IPVS_GONE else None
+
+
+def is_gate_in_the_way(minor: int, value: bool) -> bool:
+    """Whether kube-proxy would not start for what the feature gate says, with whatever mode.
+
+    It is locked to false from 1.43 on, and unknown from 1.46 on, as before 1.37.
+    """
+    return minor < IPVS_HAS_GATE or minor >= IPVS_GATE_GONE or (value and minor >= IPVS_GONE)
 
 
 def ipvs_refusal(version: str) -> str:

@@ -11,10 +11,9 @@ import re
 import socket
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import dataplane, services
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import addresses, dataplane, services
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import (
     BRIDGE_TABLES,
     IPVS_LINK,
@@ -55,6 +54,7 @@ class Leftovers:
     services: tuple[dataplane.VirtualServer, ...]
     link: bool
     nft_tables: tuple[tuple[str, str], ...]
+    kept: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -63,6 +63,7 @@ class Leftovers:
             *(f"ipset {name}" for name in self.sets),
             *(f"ipvs service {' '.join(_ipvsadm(service))}" for service in self.services),
             *([f"link {IPVS_LINK}"] if self.link else []),
+            *(f"local route {address}" for address in self.kept),
             *(f"nftables table {family} {name}" for family, name in self.nft_tables),
         ]
 
@@ -133,15 +134,15 @@ def observe(mode: str) -> Leftovers:
     """What is nobody's while ``mode`` is in use."""
     chains = find_chains(stale_chains(mode), stale_rules(mode))
     if mode == "ipvs":
-        return Leftovers(chains, (), (), False, nft_tables(*NFT_TABLES, *BRIDGE_TABLES))
+        return Leftovers(chains, (), (), False, nft_tables(*NFT_TABLES, *BRIDGE_TABLES), tuple(addresses.kept()))
     sets = (
         [name for name in require(["ipset", "list", "-name"]).split() if is_kube_set(name)] if exists("ipset") else []
     )
-    link = Path("/sys/class/net", IPVS_LINK).exists()
+    link = addresses.has_link()
     # Without its link the services are another program's: kube-proxy binds each of its addresses there.
     services = virtual_services() if link else ()
     tables = nft_tables(*(() if mode == "nftables" else NFT_TABLES), *BRIDGE_TABLES)
-    return Leftovers(chains, tuple(sets), services, link, tables)
+    return Leftovers(chains, tuple(sets), services, link, tables, tuple(addresses.kept()))
 
 
 def nft_tables(*tables: tuple[str, str]) -> tuple[tuple[str, str], ...]:
@@ -188,7 +189,9 @@ def clean(found: Leftovers) -> None:
     for service in found.services:
         require(["ipvsadm", "-D", *_ipvsadm(service)])
     if found.link:
-        require(["ip", "link", "delete", IPVS_LINK])
+        addresses.delete_link()
+    if found.kept:
+        addresses.release()
     for family, name in found.nft_tables:
         # Gone meanwhile is as good.
         run(["nft", "delete", "table", family, name])
@@ -239,19 +242,12 @@ def _unanswered(wanted: Sequence[services.Server], sample: int) -> Iterator[str]
     for server in tried[::step][:sample]:
         try:
             # On its own address: kube-proxy need not serve NodePorts on the loopback one.
-            address = server.address or _own_address()
+            address = server.address or addresses.own_address(4)
             socket.create_connection((address, server.port), timeout=CONNECT_SECONDS).close()
         except ConnectionRefusedError:
             continue
         except OSError as error:
             yield f"{server}: no answer within {CONNECT_SECONDS:.0f} s ({error})"
-
-
-def _own_address() -> str:
-    """The node's address on its way out; no packet is sent for that (connect(2) on a datagram socket)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))
-        return str(probe.getsockname()[0])
 
 
 def version() -> str:

@@ -4,8 +4,9 @@
 """What stands in the way of a mode, found before anything changes: all of it, on all nodes, with remedies.
 
 Where the demands come from: pkg/proxy/ipvs/supported.go and pkg/proxy/nftables/supported.go (Kubernetes 1.36);
-MetalLB's and kube-vip's installation guides (strictARP); Calico's guide to its nftables data plane; Cilium's guide to
-running without kube-proxy; the Kubernetes documentation of NodeLocal DNSCache (mode ipvs).
+MetalLB's and kube-vip's installation guides (strictARP); Calico's guide to its nftables data plane, which wants
+kube-proxy in mode nftables with it and nowhere else; Cilium's guide to running without kube-proxy; the Kubernetes
+documentation of NodeLocal DNSCache (mode ipvs). Flannel asks for nothing: its rules masquerade, and stand beside any.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class ClusterFacts:
     :param version: of kube-proxy.
     :param replacement: who serves Services instead of kube-proxy; empty when nobody does.
     :param announcers: who answers ARP for Services: MetalLB, kube-vip.
-    :param calico_nftables: Calico's ``nftablesMode``; nothing without Calico.
+    :param calico_nftables: Calico's ``nftablesMode``, or its version's default; nothing without Calico.
     :param has_node_local_dns: whether NodeLocal DNSCache is there.
     :param dns_address: of the cluster's DNS Service.
     """
@@ -120,6 +121,13 @@ def _of_cluster(wish: Wish, cluster: ClusterFacts, nodes: Mapping[str, NodeFacts
         yield PreflightError("mode ipvs", refusal, remedy="Set kube_proxy_mode to nftables, its successor")
     if wish.mode == "nftables":
         yield from _of_nftables(cluster)
+    elif cluster.calico_nftables == "Enabled":
+        yield PreflightError(
+            "Calico",
+            "its data plane is nftables (nftablesMode Enabled)",
+            "kube-proxy in mode nftables beside it",
+            "Set linuxDataplane: Iptables in its Installation, or nftablesMode: Disabled in its FelixConfiguration",
+        )
     if wish.mode == "ipvs":
         yield from _of_ipvs(wish, cluster, nodes)
 
@@ -137,7 +145,8 @@ def _of_nftables(cluster: ClusterFacts) -> Iterator[PreflightError]:
             "Calico",
             "its data plane is iptables (nftablesMode Disabled)",
             "nftables, as kube-proxy's",
-            "Set linuxDataplane: Nftables in its Installation, or nftablesMode: Enabled in its FelixConfiguration",
+            "Set linuxDataplane: Nftables in its Installation, or nftablesMode: Auto in its FelixConfiguration, which "
+            "Calico has from 3.29 on",
         )
 
 

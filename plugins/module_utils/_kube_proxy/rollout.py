@@ -29,11 +29,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
     ConfigurationError,
     digest,
+    mode_of,
+    read,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import minor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import Place
@@ -48,7 +50,9 @@ PENDING = "netops.kubernetes/restart-pending"
 # On the DaemonSet while nodes are held back: its own strategy, and the digest that its pods bore.
 HELD = "netops.kubernetes/held-strategy"
 DIGEST = "netops.kubernetes/config-digest"
-POLL_SECONDS = 0.5
+# A connection that nothing comes through for so long may be none any more.
+WATCH_SECONDS = 60.0
+PAUSE_SECONDS = 0.5
 LOG_LINES = 8
 Edit = Callable[[str, int], str]
 
@@ -113,16 +117,20 @@ class Cluster:
         note = (self.daemon_set["metadata"].get("annotations") or {}).get(HELD)
         return json.loads(note) if note else None
 
-    def pods(self, *nodes: str) -> Iterator[Object]:
-        """kube-proxy's pods; of some nodes when they are named, for which the others' are not read."""
+    @property
+    def selector(self) -> str:
+        """What tells kube-proxy's pods from others."""
         labels = self.daemon_set["spec"]["selector"]["matchLabels"]
-        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        for place in [f"spec.nodeName={node}" for node in nodes] or [""]:
-            yield from self.client.list("v1", "Pod", DAEMON_SET.namespace, selector, place)
+        return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
-    def pending_nodes(self, mark: Optional[str], *nodes: str) -> tuple[str, ...]:
-        """The nodes, of those named or of all, whose kube-proxy was started with another digest."""
-        old = [pod["spec"].get("nodeName") for pod in self.pods(*nodes) if not _bears(pod, mark)]
+    def pods_of(self, node: str) -> tuple[tuple[Object, ...], str]:
+        """The pods of one node, for which the others' are not read, and the version of the API's contents."""
+        return self.client.snapshot("v1", "Pod", DAEMON_SET.namespace, self.selector, f"spec.nodeName={node}")
+
+    def pending_nodes(self, mark: Optional[str]) -> tuple[str, ...]:
+        """The nodes whose kube-proxy was started with another digest."""
+        pods = self.client.list("v1", "Pod", DAEMON_SET.namespace, self.selector)
+        old = [pod["spec"].get("nodeName") for pod in pods if not _bears(pod, mark)]
         return tuple(sorted({node for node in old if node}))
 
 
@@ -251,12 +259,14 @@ class Progress:
     :param restarted: nodes on which kube-proxy was restarted.
     :param pending_nodes: after a revert, nodes whose kube-proxy runs with another configuration than the one written.
     :param changes: what changed, a line each.
+    :param mode: after a revert, of the configuration that nodes get again.
     :param log: after a revert, what kube-proxy had complained of on the nodes that were restarted, by node.
     """
 
     restarted: tuple[str, ...] = ()
     pending_nodes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    mode: str = ""
     log: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -268,29 +278,31 @@ def proceed(client: KubeClient, state: str, nodes: Optional[Sequence[str]], *, c
     :raises ConfigurationError: a node does not get a ready kube-proxy, or the step is not the next one.
     """
     cluster = Cluster(client)
-    _require_known(client, nodes or ())
     if state == "finished":
         return Progress(changes=tuple(finish(cluster, check=check)))
     if state == "reverted":
+        _require_known(client, nodes or ())
         return _go_back(cluster, nodes, check=check, timeout=timeout)
     # This step's nodes alone are looked at, or a step would cost as much as the whole.
-    restarted = cluster.pending_nodes(cluster.mark, *(nodes or ())) if nodes else ()
+    pods = Pods.of(cluster, nodes or ())
+    _require_known(client, [node for node, found in pods.by_node.items() if not found])
+    restarted = pods.old_on(cluster.mark)
     if not check:
-        restart(cluster, nodes or (), timeout)
+        _restart(cluster, pods, timeout)
     return Progress(restarted, changes=tuple(f"kube-proxy on node {node} restarted" for node in restarted))
 
 
 def _go_back(cluster: Cluster, nodes: Optional[Sequence[str]], *, check: bool, timeout: float) -> Progress:
-    changes = revert(cluster, check=check)
+    changes, mode = revert(cluster, check=check)
     # In check mode nothing was reverted, so the pods are compared with what the revert would leave.
     pending = cluster.pending_nodes(cluster.held["digest"] if cluster.held else cluster.mark)
     restarted = tuple(node for node in pending if nodes is None or node in set(nodes))
     log = {node: complaints(cluster, node) for node in restarted}
     if not check:
-        restart(cluster, restarted, timeout)
+        _restart(cluster, Pods.of(cluster, restarted), timeout)
         pending = tuple(node for node in pending if node not in set(restarted))
     changes += [f"kube-proxy on node {node} restarted" for node in restarted]
-    return Progress(restarted, pending, tuple(changes), log)
+    return Progress(restarted, pending, tuple(changes), mode, log)
 
 
 def complaints(cluster: Cluster, node: str) -> tuple[str, ...]:
@@ -299,7 +311,7 @@ def complaints(cluster: Cluster, node: str) -> tuple[str, ...]:
     A kubelet that does not answer has nothing to tell.
     """
     lines: list[str] = []
-    for pod in cluster.pods(node):
+    for pod in cluster.pods_of(node)[0]:
         path = f"{cluster.client.path('v1', 'Pod', DAEMON_SET.namespace, pod['metadata']['name'])}/log"
         for previous in ("true", "false"):
             try:
@@ -322,17 +334,66 @@ def hold(cluster: Cluster, mark: Optional[str]) -> None:
     cluster.patch(body)
 
 
-def restart(cluster: Cluster, nodes: Sequence[str], timeout: float) -> None:
-    """Restart kube-proxy on nodes where it has another configuration, gracefully; wait until it is ready on all.
+@dataclass
+class Pods:
+    """kube-proxy's pods on some nodes, read once and then kept up by what happens to them.
+
+    :param by_node: each node's pods, by their uid.
+    :param version: of the API's contents, from which on they are watched.
+    """
+
+    by_node: dict[str, dict[str, Object]]
+    version: str
+
+    @classmethod
+    def of(cls, cluster: Cluster, nodes: Sequence[str]) -> Pods:
+        """Read the pods of these nodes, one request each."""
+        listed = {node: cluster.pods_of(node) for node in nodes}
+        # Of the first list: what happens while the others are read is told once more.
+        version = next(iter(listed.values()))[1] if listed else ""
+        by_node = {node: {pod["metadata"]["uid"]: pod for pod in found} for node, (found, _own) in listed.items()}
+        return cls(by_node, version)
+
+    def old_on(self, mark: Optional[str]) -> tuple[str, ...]:
+        """The nodes with a pod that does not bear this digest, or that is on its way out."""
+        return tuple(
+            sorted(node for node, pods in self.by_node.items() if not all(_bears(pod, mark) for pod in pods.values()))
+        )
+
+    def lack(self, node: str, mark: Optional[str]) -> str:
+        """What a node lacks to a ready kube-proxy of this digest; empty when it has one."""
+        pods = self.by_node[node].values()
+        if not all(_bears(pod, mark) for pod in pods):
+            return "the old pod is still there"
+        reasons = [not_ready(pod) for pod in pods]
+        return "it has no pod" if not reasons else next((reason for reason in reasons if reason), "")
+
+    def note(self, event: str, pod: Object) -> str:
+        """Take over what a watch tells; returns the node that it is about, nothing when it is none of these."""
+        node = pod["spec"].get("nodeName") or ""
+        if node not in self.by_node:
+            return ""
+        if event == "DELETED":
+            self.by_node[node].pop(pod["metadata"]["uid"], None)
+        else:
+            self.by_node[node][pod["metadata"]["uid"]] = pod
+        return node
+
+
+def _restart(cluster: Cluster, pods: Pods, timeout: float) -> None:
+    """Restart kube-proxy where it has another configuration, gracefully; wait until it is ready on all of the nodes.
+
+    A request for each pod that goes, and one for all that come, however long that takes.
 
     :raises ConfigurationError: a node's new kube-proxy does not become ready in time.
     """
-    for node in nodes:
-        _delete_old(cluster, node)
+    for pod in [pod for found in pods.by_node.values() for pod in found.values()]:
+        if not _bears(pod, cluster.mark) and not pod["metadata"].get("deletionTimestamp"):
+            ref = ObjectRef("v1", "Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
+            cluster.client.delete(ref, propagation="Background")
     deadline = time.monotonic() + timeout
-    waiting = dict.fromkeys(nodes, "no new pod yet")
     while True:
-        waiting = {node: lack for node in waiting for lack in [_lack(cluster, node)] if lack}
+        waiting = _follow(cluster, pods, deadline)
         if not waiting:
             return
         if time.monotonic() > deadline:
@@ -342,7 +403,27 @@ def restart(cluster: Cluster, nodes: Sequence[str], timeout: float) -> None:
                 "a ready pod with the new configuration",
                 _remedy([line for node in waiting for line in complaints(cluster, node)]),
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(PAUSE_SECONDS)
+        pods = Pods.of(cluster, tuple(waiting))
+
+
+def _follow(cluster: Cluster, pods: Pods, deadline: float) -> dict[str, str]:
+    """Watch the pods until no node lacks anything, or for a while; what some still lack, by node."""
+    waiting = {node: lack for node in pods.by_node for lack in [pods.lack(node, cluster.mark)] if lack}
+    seconds = min(WATCH_SECONDS, deadline - time.monotonic())
+    if not waiting or seconds <= 0:
+        return waiting
+    place = ("v1", "Pod", DAEMON_SET.namespace, cluster.selector)
+    for event, pod in cluster.client.watch(*place, version=pods.version, seconds=seconds):
+        node = pods.note(event, pod)
+        lack = pods.lack(node, cluster.mark) if node else ""
+        if lack:
+            waiting[node] = lack
+        else:
+            waiting.pop(node, None)
+        if not waiting:
+            break
+    return waiting
 
 
 def _remedy(said: Sequence[str]) -> str:
@@ -355,22 +436,6 @@ def _require_known(client: KubeClient, nodes: Sequence[str]) -> None:
     for node in nodes:
         if client.get(ObjectRef("v1", "Node", node)) is None:
             raise ConfigurationError(f"node {node!r}", "this cluster has none of that name", "the name of a node")
-
-
-def _delete_old(cluster: Cluster, node: str) -> None:
-    for pod in cluster.pods(node):
-        if not _bears(pod, cluster.mark) and not pod["metadata"].get("deletionTimestamp"):
-            ref = ObjectRef("v1", "Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
-            cluster.client.delete(ref, propagation="Background")
-
-
-def _lack(cluster: Cluster, node: str) -> str:
-    """What a node's kube-proxy still lacks; empty when it is new and ready."""
-    pods = list(cluster.pods(node))
-    if any(not _bears(pod, cluster.mark) for pod in pods):
-        return "the old pod is still there"
-    reasons = [not_ready(pod) for pod in pods]
-    return "it has no pod" if not reasons else next((reason for reason in reasons if reason), "")
 
 
 def finish(cluster: Cluster, *, check: bool) -> list[str]:
@@ -399,15 +464,15 @@ def finish(cluster: Cluster, *, check: bool) -> list[str]:
     return [f"{DAEMON_SET} update strategy {(own or {}).get('strategy', {}).get('type', 'kept')}, roll-out ended"]
 
 
-def revert(cluster: Cluster, *, check: bool) -> list[str]:
+def revert(cluster: Cluster, *, check: bool) -> tuple[list[str], str]:
     """Give back the configuration from before the roll-out that is under way; restarts nothing.
 
-    :returns: what changes.
+    :returns: what changes, and the mode of the configuration from before.
     :raises ConfigurationError: none is under way.
     """
     own = cluster.held
 
-    def give_back(live: Object | None) -> tuple[bool, bool]:
+    def give_back(live: Object | None) -> tuple[tuple[bool, str], bool]:
         notes = (live or {}).get("metadata", {}).get("annotations") or {}
         if live is None or own is None or PREVIOUS not in notes:
             raise ConfigurationError(
@@ -415,9 +480,9 @@ def revert(cluster: Cluster, *, check: bool) -> list[str]:
             )
         is_change = live["data"][KEY] != notes[PREVIOUS]
         live["data"][KEY] = notes[PREVIOUS]
-        return is_change, is_change
+        return (is_change, mode_of(read(notes[PREVIOUS]), minor_of(cluster.version))), is_change
 
-    is_change = update(cluster.client, CONFIG_MAP, give_back, check=check)
+    is_change, mode = update(cluster.client, CONFIG_MAP, give_back, check=check)
     if own is not None and not check and cluster.mark != own["digest"]:
         cluster.patch(_template(own["digest"]))
-    return [f"{CONFIG_MAP} as it was before the roll-out"] if is_change else []
+    return [f"{CONFIG_MAP} as it was before the roll-out"] if is_change else [], mode

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 CILIUM = ObjectRef("v1", "ConfigMap", "cilium-config", "kube-system")
 DNS = ObjectRef("v1", "Service", "kube-dns", "kube-system")
 FELIX = ("crd.projectcalico.org/v1", "FelixConfiguration", "default")
+# The first minor version of Calico 3 that uses nftables by itself where kube-proxy does.
+CALICO_FOLLOWS = 32
 KUBELET_CONFIGURATION = "/var/lib/kubelet/config.yaml"
 FIREWALLD_CONFIGURATION = "/etc/firewalld/firewalld.conf"
 STRICT = re.compile(r"^\s*StrictForwardPorts\s*=\s*yes\s*$", re.MULTILINE | re.IGNORECASE)
@@ -67,17 +69,28 @@ def cluster_facts(client: KubeClient, version: str) -> ClusterFacts:
     :param version: kube-proxy's.
     """
     images = dict(_images(client))
-    felix = client.get(ObjectRef(*FELIX)) if any("calico/node" in image for image in images) else None
+    calico = next((image for image in images if "calico/node" in image), "")
+    felix = client.get(ObjectRef(*FELIX)) if calico else None
     spec = (felix or {}).get("spec") or {}
     dns = client.get(DNS)
     return ClusterFacts(
         version=version,
         replacement=_replacement(client, images, spec),
         announcers=tuple(name for name, image in ANNOUNCERS.items() if any(image in one for one in images)),
-        calico_nftables=str(spec.get("nftablesMode") or "Auto") if felix else None,
+        calico_nftables=str(spec.get("nftablesMode") or default_nftables(calico)) if calico else None,
         has_node_local_dns=any("k8s-dns-node-cache" in image for image in images),
         dns_address=str(dns["spec"].get("clusterIP") or "") if dns else "",
     )
+
+
+def default_nftables(image: str) -> str:
+    """What an absent ``nftablesMode`` means, by the tag of Calico's image.
+
+    The field's own description in Calico's definitions: Disabled up to 3.31, Auto from 3.32 on. A tag that tells
+    nothing counts as Auto: nothing is refused that may work.
+    """
+    found = re.search(r":v3\.(\d+)\.", image)
+    return "Disabled" if found and int(found[1]) < CALICO_FOLLOWS else "Auto"
 
 
 def _images(client: KubeClient) -> Iterator[tuple[str, str]]:

@@ -145,6 +145,13 @@ WRONG_TOGETHER = [
 ]
 
 
+def test_a_gate_of_another_version_is_named() -> None:
+    text = f"featureGates: {{KubeProxyIPVS: true}}\n{KIND}"
+    with pytest.raises(NetopsError) as error:
+        edit(text, given({"mode": "nftables"}), 36)
+    assert "featureGates.KubeProxyIPVS True: this gate is known in Kubernetes 1.37 to 1.45" in str(error.value)
+
+
 @pytest.mark.parametrize(("params", "message", "minor"), WRONG_TOGETHER)
 def test_values_that_do_not_go_together_are_named(params: dict[str, Any], message: str, minor: int) -> None:
     with pytest.raises(NetopsError, match=f"config.conf: kube-proxy 1.{minor} would not start with it: ") as error:
@@ -181,6 +188,25 @@ def test_what_was_wrong_before_stops_nothing_that_changes_nothing() -> None:
             "nftables",
             41,
             f"featureGates: {{}}\n{KIND}mode: nftables\n",
+        ),
+        # Locked to false from 1.43 on, unknown from 1.46 on: kube-proxy would not start with it.
+        (
+            f"featureGates:\n  KubeProxyIPVS: true\n  Other: true\n{KIND}",
+            "nftables",
+            43,
+            f"featureGates:\n  Other: true\n{KIND}mode: nftables\n",
+        ),
+        (
+            f"featureGates: {{KubeProxyIPVS: false}}\n{KIND}",
+            "iptables",
+            45,
+            f"featureGates: {{KubeProxyIPVS: false}}\n{KIND}mode: iptables\n",
+        ),
+        (
+            f"featureGates:\n  KubeProxyIPVS: false\n  Other: true\n{KIND}",
+            "iptables",
+            46,
+            f"featureGates:\n  Other: true\n{KIND}mode: iptables\n",
         ),
     ],
 )

@@ -14,6 +14,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.pref
     Wish,
     judge,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.surroundings import default_nftables
 
 EVERYTHING = dict.fromkeys(("ip_vs", "ip_vs_rr", "ip_vs_lc", "nf_conntrack", "nf_tables"), "loadable")
 NODE = NodeFacts("6.12.9-amd64", EVERYTHING, "1.0.9", ("10.96.0.10",), strict_forward_ports=False)
@@ -85,6 +86,8 @@ def test_what_a_node_lacks_is_named(mode: str, changes: dict[str, Any], message:
             {"version": "v1.28.9"},
             "mode nftables: kube-proxy v1.28.9 does not have it",
         ),
+        ("iptables", {"calico_nftables": "Enabled"}, "Calico: its data plane is nftables (nftablesMode Enabled); exp"),
+        ("ipvs", {"calico_nftables": "Enabled"}, "Calico: its data plane is nftables (nftablesMode Enabled)"),
         ("nftables", {"calico_nftables": "Disabled"}, "Calico: its data plane is iptables (nftablesMode Disabled)"),
     ],
 )
@@ -92,6 +95,19 @@ def test_what_the_cluster_forbids_is_named(mode: str, changes: dict[str, Any], m
     found = said(Wish(mode), replace(CLUSTER, **changes))
     assert len(found) == 1
     assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("image", "mode"),
+    [
+        ("quay.io/calico/node:v3.28.5", "Disabled"),
+        ("quay.io/calico/node:v3.31.7", "Disabled"),
+        ("quay.io/calico/node:v3.32.1@sha256:0", "Auto"),
+        ("registry.example.com/calico/node:site-7", "Auto"),
+    ],
+)
+def test_what_calico_does_where_nobody_says(image: str, mode: str) -> None:
+    assert default_nftables(image) == mode
 
 
 def test_all_problems_of_all_nodes_at_once_and_alike_ones_together() -> None:

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kube-proxy on a test bed: role kube_proxy played, and what has come of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    HELD,
+    KEY,
+    PENDING,
+    PREVIOUS,
+)
+from tests.nodes.conftest import PLAYBOOKS
+from tests.nodes.plays import Played, run
+
+if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from tests.testbed.bed import Bed
+
+PLAYBOOK = PLAYBOOKS / "kube_proxy.yml"
+MODE = "curl --silent --fail --max-time 5 http://localhost:10249/proxyMode || true"
+
+
+def play(bed: Bed, *words: str, **variables: Any) -> Played:
+    return run(bed.folder / "inventory", PLAYBOOK, *words, **variables)
+
+
+def api(bed: Bed) -> KubeClient:
+    return connect({"kubeconfig": str(bed.folder / "kubeconfig")})
+
+
+def modes(bed: Bed) -> list[str]:
+    """The mode of each node's kube-proxy; empty where it does not answer."""
+    return [bed.must(node, MODE).strip() for node in bed.nodes]
+
+
+def uids(bed: Bed) -> set[str]:
+    """What tells whether a kube-proxy was restarted."""
+    pods = api(bed).list("v1", "Pod", DAEMON_SET.namespace, "k8s-app=kube-proxy")
+    return {pod["metadata"]["uid"] for pod in pods}
+
+
+def strategy(bed: Bed) -> str:
+    found = api(bed).get(DAEMON_SET)
+    assert found
+    return str(found["spec"]["updateStrategy"]["type"])
+
+
+def configuration(bed: Bed) -> str:
+    found = api(bed).get(CONFIG_MAP)
+    assert found
+    return str(found["data"][KEY])
+
+
+def has_ended(bed: Bed) -> bool:
+    """Whether no roll-out is under way, and no node is left with what one makes for its time."""
+    found = [api(bed).get(ref) for ref in (CONFIG_MAP, DAEMON_SET)]
+    notes = {note for one in found if one for note in one["metadata"].get("annotations") or {}}
+    tables = "".join(bed.must(node, "nft list tables") for node in bed.nodes)
+    return strategy(bed) == "RollingUpdate" and not {HELD, PENDING, PREVIOUS} & notes and "bridge" not in tables
