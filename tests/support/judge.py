@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-VERSIONS = ("1.7.0", "1.11.3", "1.14.7")
+VERSIONS = ("1.7.0", "1.11.3", "1.14.7", "1.15.0")
 FILE = "/tmp/Corefile"
 # A mount and a network of its own: the plugin kubernetes finds a token, and no question leaves.
 ROOM = """
@@ -35,6 +35,7 @@ KNOWN = (
     (r"failed to resolve|: lookup ", "a name of a server is resolved on the node"),
     (r"no such file or directory|certificate|unable to access", "files are the node's"),
     (r"plugin/(route53|azure|clouddns): ", "a provider is asked while it is set up"),
+    (r"could not compile expression|variable name \".*\" is reserved", "an expression is a language of its own"),
     (r"^panic: ", "a crash is no judgement"),
     (r"^no judgement within", "it waits for a server"),
 )

@@ -330,6 +330,7 @@ BEHAVIOUR: tuple[Behaviour, ...] = (
     Behaviour("kubernetes", "1.12.3", "the start waits up to 5 seconds for the API server", f"{_NOTES} 1.12.3"),
     Behaviour("acl", "1.14.2", "plugin rewrite runs before it", f"{_NOTES} 1.14.2"),
     Behaviour("acl", "1.14.7", "it runs behind autopath", f"{_NOTES} 1.14.7"),
+    Behaviour("cache", "1.15.0", "answers out of it are not said to be authoritative any more", f"{_NOTES} 1.15.0"),
 )
 
 
