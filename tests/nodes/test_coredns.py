@@ -118,11 +118,11 @@ def test_server_at_which_nobody_answers(serving: Bed) -> None:
 def test_killed_between_write_and_proof(serving: Bed, server: str, status: int) -> None:
     before = live(serving)["data"]["Corefile"]
     written = Module("corefile", {"kubeconfig": kubeconfig(serving)})(
-        upstreams={"servers": [server]}, cache_ttl=29, provisional=True
+        upstreams={"servers": [server]}, cache={"ttl": 29}, provisional=True
     )
     assert written["changed"]
     assert pending(live(serving))
-    ended, said = play(serving, **VERIFIED, coredns_upstreams={"servers": [server]}, coredns_cache_ttl=29)
+    ended, said = play(serving, **VERIFIED, coredns_upstreams={"servers": [server]}, coredns_cache={"ttl": 29})
     assert ended == status, said
     assert not pending(live(serving))
     assert (live(serving)["data"]["Corefile"] == before) is (status != 0)
@@ -147,7 +147,7 @@ def test_without_reload_pods_are_replaced(serving: Bed) -> None:
     with Resolving(serving, Node(2), DNS, NAMES) as client:
         status, said = play(serving, **VERIFIED, coredns_plugins=[{"name": "reload", "state": "absent"}])
         assert status == 0, said
-        status, said = play(serving, **VERIFIED, coredns_plugins=[QUICK_RELOAD], coredns_cache_ttl=31)
+        status, said = play(serving, **VERIFIED, coredns_plugins=[QUICK_RELOAD], coredns_cache={"ttl": 31})
         assert status == 0, said
     print(client.seen)
     assert "cache 31" in live(serving)["data"]["Corefile"]
@@ -193,7 +193,7 @@ def test_image_that_nobody_has(serving: Bed) -> None:
             serving,
             **VERIFIED,
             coredns_image="registry.k8s.io/coredns/coredns:v1.13.1",
-            coredns_cache_ttl=47,
+            coredns_cache={"ttl": 47},
             coredns_wait_timeout=40,
         )
     print(client.seen)

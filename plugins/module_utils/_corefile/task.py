@@ -25,7 +25,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versio
     version_of_image,
     version_with_kubernetes,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import forwarded, fulfil
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def run_edit(
         "corefile": after,
         "version": version,
         "digest": digest(after),
+        "forwarded": [] if is_absent else forwarded(params),
         "api_requests": client.requests if client else 0,
         "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
     }
