@@ -237,6 +237,9 @@ def test_what_it_says_is_told(corefile: Module, tmp_path: Path) -> None:
     assert found["migration"]["lossless"] is True
     file = tmp_path / "Corefile"
     file.write_text(". {\n    cache 0\n")
+    file.write_text("a.example.com {\n    whoami\n}\n. {\n    cache 0\n")
+    assert [one["zones"] for one in facts.succeeds(path=str(file))["server_blocks"]] == [["a.example.com"]]
+    file.write_text(". {\n    cache 0\n")
     broken = facts.succeeds(path=str(file))
     assert (broken["valid"], broken["server_blocks"], broken["migration"]) == (False, [], None)
     assert "Syntax error" in broken["findings"][0]["text"]

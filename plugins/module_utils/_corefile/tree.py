@@ -27,10 +27,12 @@ class GrammarError(CorefileError):
 
     :param file: the file, and
     :param line: the line that CoreDNS names.
+    :ivar read: what could be read before: the text up to the end of the last whole block.
     """
 
     def __init__(self, file: str, line: int, seen: str) -> None:
         self.file, self.line = file, line
+        self.read = Corefile("", ())
         super().__init__(f"{file}:{line}", seen)
 
 
@@ -205,7 +207,12 @@ def parse(text: str, file: str = "Corefile") -> Corefile:
     :param file: what errors call it.
     :raises GrammarError: CoreDNS could not read it.
     """
-    return Corefile(text, Parser(tokenize(text), file).blocks())
+    parser = Parser(tokenize(text), file)
+    try:
+        return Corefile(text, parser.blocks())
+    except GrammarError as error:
+        error.read = Corefile(text[: parser.whole_until], tuple(parser.whole))
+        raise
 
 
 class Parser:
@@ -219,6 +226,9 @@ class Parser:
         self._snippets: dict[str, tuple[Token, ...]] = {}
         self._tokens = list(tokens)
         self._at = -1
+        # The blocks that were read to their end, and where the last one ends.
+        self.whole: list[ServerBlock] = []
+        self.whole_until = 0
 
     # ---- moving ---------------------------------------------------------------------------------------------
 
@@ -298,10 +308,10 @@ class Parser:
 
         :raises GrammarError: CoreDNS could not read the text.
         """
-        blocks: list[ServerBlock] = []
         while self._next():
-            blocks.append(self._block())
-        return tuple(blocks)
+            self.whole.append(self._block())
+            self.whole_until = self._tokens[self._at].end
+        return tuple(self.whole)
 
     def _block(self) -> ServerBlock:
         if self._token.text == IMPORT and not self._splices:

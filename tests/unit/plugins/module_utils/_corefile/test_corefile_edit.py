@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
     Wanted,
     move,
+    move_block,
     put,
     put_block,
     remove,
@@ -326,6 +327,27 @@ def test_edits_are_idempotent_and_lose_no_comment(lines: list[tuple[str, str]], 
     removed = remove(once, ".", name, ("x",))
     assert removed.text.count("#") == text.count("#")
     assert parse(removed.text) == removed
+
+
+ZONES = st.sampled_from(["a.example", "b.example:53", "tls://c.example", "10.0.0.0/8"])
+
+
+@given(st.lists(st.tuples(COMMENTS, ZONES), unique_by=lambda one: one[1], max_size=4), ZONES, ZONES)
+@settings(max_examples=150, deadline=None)
+def test_edits_of_blocks_commute_with_parsing(blocks: list[tuple[str, str]], zone: str, before: str) -> None:
+    text = "".join(f"{comment}{key} {{\n  whoami\n}}\n" for comment, key in blocks)
+    once = put_block(parse(text), zone, (Wanted("errors"), Wanted("cache", ("30",))))
+    assert parse(once.text) == once
+    assert put_block(once, zone, (Wanted("errors"), Wanted("cache", ("30",)))).text == once.text
+    if once.server(before):
+        moved = move_block(once, zone, before)
+        assert parse(moved.text) == moved
+        assert move_block(moved, zone, before).text == moved.text
+        assert sorted(moved.text.splitlines()) == sorted(once.text.splitlines())
+    removed = remove_block(once, zone)
+    assert parse(removed.text) == removed
+    assert removed.server(zone) is None
+    assert removed.text.count("#") == text.count("#")
 
 
 def test_removal_takes_the_line_along() -> None:
