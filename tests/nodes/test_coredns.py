@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes import PENDING
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.nodes import pods
 from tests.nodes.resolving import Resolving
 from tests.support.modules import Module
 from tests.testbed import artefacts
@@ -152,6 +153,27 @@ def test_without_reload_pods_are_replaced(serving: Bed) -> None:
     print(client.seen)
     assert "cache 31" in live(serving)["data"]["Corefile"]
     assert not pending(live(serving))
+
+
+def test_what_a_search_path_costs_is_measured(serving: Bed) -> None:
+    client = connect({"kubeconfig": kubeconfig(serving)})
+    pod = pods.start(serving, client, "searching", [pods.Wanted("searching", Node(2))])["searching"]
+    # Programs that enter the namespace by its name see these files below /etc.
+    folder = f"/etc/netns/{pod.network_namespace}"
+    domains = "default.svc.cluster.local svc.cluster.local cluster.local"
+    costs = {}
+    for ndots in (5, 1):
+        text = f"nameserver {DNS}\\nsearch {domains}\\noptions ndots:{ndots}\\n"
+        serving.must(pod.node, f"mkdir -p {folder} && printf '{text}' > {folder}/resolv.conf")
+        with ThreadPoolExecutor(1) as pool:
+            told = pool.submit(Module("coredns_info", {"kubeconfig": kubeconfig(serving)}).succeeds, interval=6)
+            while not told.done():
+                look_up = f"ip netns exec {pod.network_namespace} getent ahosts www.example.com"
+                assert "203.0.113.10" in serving.must(pod.node, look_up)
+        costs[ndots] = told.result()["questions_per_answer"]
+    print(costs)
+    # Each of three domains and the name itself, instead of the name alone.
+    assert costs[5] / costs[1] == pytest.approx(4, rel=0.1)
 
 
 def images(bed: Bed) -> set[str]:
