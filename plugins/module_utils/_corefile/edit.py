@@ -217,8 +217,7 @@ def _without_key(text: str, block: ServerBlock, zone: str) -> str:
 
 
 def _span(block: ServerBlock) -> tuple[int, int]:
-    last = block.directives[-1].end if block.directives else block.keys[-1].end
-    return block.keys[0].start, block.closing.end if block.closing else last
+    return block.keys[0].start, block.end
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------

@@ -135,6 +135,13 @@ class ServerBlock:
         return bool(self.keys) and not self.is_snippet and not self.is_import
 
     @property
+    def end(self) -> int:
+        """The offset behind its last word; 0 where it has none."""
+        if self.closing:
+            return self.closing.end
+        return max([*(key.end for key in self.keys), *(one.end for one in self.directives)], default=0)
+
+    @property
     def shares_its_end(self) -> bool:
         """Whether its closing brace is its last plugin's: one is missing, and CoreDNS does not notice."""
         return bool(self.closing and self.directives and self.closing.end == self.directives[-1].end)
@@ -211,7 +218,8 @@ def parse(text: str, file: str = "Corefile") -> Corefile:
     try:
         return Corefile(text, parser.blocks())
     except GrammarError as error:
-        error.read = Corefile(text[: parser.whole_until], tuple(parser.whole))
+        end = max((block.end for block in parser.whole), default=0)
+        error.read = Corefile(text[:end], tuple(parser.whole))
         raise
 
 
@@ -226,9 +234,8 @@ class Parser:
         self._snippets: dict[str, tuple[Token, ...]] = {}
         self._tokens = list(tokens)
         self._at = -1
-        # The blocks that were read to their end, and where the last one ends.
+        # The blocks that were read to their end.
         self.whole: list[ServerBlock] = []
-        self.whole_until = 0
 
     # ---- moving ---------------------------------------------------------------------------------------------
 
@@ -310,7 +317,6 @@ class Parser:
         """
         while self._next():
             self.whole.append(self._block())
-            self.whole_until = self._tokens[self._at].end
         return tuple(self.whole)
 
     def _block(self) -> ServerBlock:
