@@ -202,7 +202,7 @@ header|set ra
 dnssec example.com|cache_capacity 1000
 minimal
 template IN A example.com|match "^a[.](?P<b>.*)[.]$" x|answer "{{ .Name }} 60 IN A 192.0.2.1"|rcode NXDOMAIN|fallthrough
-template IN TXT|var size len(Name)|expr size > 3|answer "{{ .Name }} 60 IN TXT {{ .Var.size }}"
+template IN TXT|var letters len("abc")|expr letters > 3|answer "{{ .Name }} 60 IN TXT {{ .Var.letters }}"
 template ANY ANY|rcode REFUSED|ederror 21 "no"|authority "x"|additional "y"|upstream
 transfer example.com|to * 192.0.2.1 192.0.2.2:5353
 transfer|to *|source 192.0.2.9

@@ -315,6 +315,8 @@ forward . 192.0.2.1|expire 30s|max_age 10s
     5: plugin forward: max_age 10s is less than expire; expected at least as long as expire.
 forward . 192.0.2.1|failover NOERROR
     3: plugin forward: option failover: NOERROR; expected a code of a failure.
+secondary a.example|transfer from 192.0.2.1|catalog :53
+    4: plugin secondary: option catalog: ':53'; expected a zone.
 forward . 192.0.2.1|next BAD
     3: plugin forward: option next: 'BAD'; expected a response code such as NXDOMAIN.
 forward . 192.0.2.1|except

@@ -369,7 +369,7 @@ RULES: dict[str, Rule] = {
         REST,
         {
             "transfer": Option(r.transfer_from),
-            "catalog": Option(REST, since="1.14.5"),
+            "catalog": Option(words(0, None, v.ZONE), since="1.14.5"),
             "fallthrough": Option(REST, since="1.14.4"),
             "upstream": Option(REST, gone="1.8.0"),
         },
