@@ -89,8 +89,8 @@ options:
     suboptions:
       servers:
         description: >-
-          Addresses with or without a port, C(tls://) URLs, or the path of a resolv.conf; at most 15. Names and
-          C(https://) from CoreDNS 1.14.4 and 1.14.5 on.
+          Addresses with or without a port, C(tls://) URLs, or the path of a resolv.conf; at most 15. Names, C(https://)
+          and C(quic://) from CoreDNS 1.14.4, 1.14.5 and 1.15.0 on.
         type: list
         elements: str
       policy:
@@ -100,28 +100,76 @@ options:
       max_concurrent:
         description: How many questions may wait for an answer at once; 0 means no limit.
         type: int
+      tls:
+        description: >-
+          Files where CoreDNS runs, for servers reached by C(tls://): an authority; a certificate and its key; or all
+          three, the authority last. An empty list trusts the system's authorities.
+        type: list
+        elements: str
       tls_servername:
         description: The name that servers reached by C(tls://) must prove.
         type: str
       health_check:
-        description: How often a server that failed is looked at, such as V(5s).
+        description: >-
+          How often a server that failed is looked at, such as V(5s); perhaps with C(no_rec) or C(domain NAME) behind
+          it.
         type: str
-  cache_ttl:
-    description: Seconds for which answers are kept at most, plugin C(cache).
-    type: int
-  kubernetes_ttl:
-    description: Seconds for which answers about the cluster itself are valid, plugin C(kubernetes).
-    type: int
-  kubernetes_pods:
-    description: How names of pods are answered, plugin C(kubernetes).
-    type: str
-    choices: [disabled, insecure, verified]
+      state:
+        description: V(absent) takes the C(forward) of all names out.
+        type: str
+        choices: [present, absent]
+        default: present
+  cache:
+    description: For how long answers are kept, plugin C(cache). What is not named stays.
+    type: dict
+    suboptions:
+      ttl:
+        description: Seconds at most.
+        type: int
+      success:
+        description: How many answers that say something are kept, and for how long, such as V(9984 30).
+        type: str
+      denial:
+        description: Likewise for answers that say that there is nothing.
+        type: str
+      prefetch:
+        description: Which answers are asked for again before they end, such as V(10 1m 10%).
+        type: str
+      serve_stale:
+        description: For how long answers are given that have ended, and how they are renewed, such as V(1h immediate).
+        type: str
+      servfail:
+        description: For how long failures are kept, such as V(5s); V(0) for not at all.
+        type: str
+      state:
+        description: V(absent) takes the cache out.
+        type: str
+        choices: [present, absent]
+        default: present
+  kubernetes:
+    description: Names of the cluster itself, plugin C(kubernetes). What is not named stays.
+    type: dict
+    suboptions:
+      zones:
+        description: All zones that it answers for, such as V(cluster.local), V(in-addr.arpa) and V(ip6.arpa).
+        type: list
+        elements: str
+      ttl:
+        description: Seconds for which its answers are valid.
+        type: int
+      pods:
+        description: How names of pods are answered.
+        type: str
+        choices: [disabled, insecure, verified]
+      fallthrough:
+        description: Zones whose other names are asked for further on. An empty list means all of them.
+        type: list
+        elements: str
   autopath:
     description: >-
-      Whether CoreDNS follows pods' search paths itself, which costs memory: pods are watched. V(false) leaves plugin
-      C(autopath) as it is.
+      Whether CoreDNS follows pods' search paths itself, which costs memory: pods are watched. V(false) takes plugin
+      C(autopath) out.
     type: bool
-    default: false
   hosts:
     description: Names that are answered from the Corefile itself, plugin C(hosts).
     type: list
@@ -132,18 +180,20 @@ options:
         type: str
         required: true
       names:
-        description: Its names. An empty list removes the address.
+        description: Its names; required with O(hosts[].state=present).
         type: list
         elements: str
-        required: true
+      state:
+        description: V(absent) takes the address out.
+        type: str
+        choices: [present, absent]
+        default: present
   log:
-    description: Whether every question is logged. V(false) leaves plugin C(log) as it is.
+    description: Whether questions are logged. V(false) takes every plugin C(log) out.
     type: bool
-    default: false
   errors:
-    description: Whether errors are logged. V(false) leaves plugin C(errors) as it is.
+    description: Whether errors are logged. V(false) takes plugin C(errors) out.
     type: bool
-    default: false
   stub_domains:
     description: Zones that servers of their own answer.
     type: list
@@ -154,10 +204,14 @@ options:
         type: str
         required: true
       servers:
-        description: Who answers for it. An empty list removes the zone's server block.
+        description: Who answers for it; required with O(stub_domains[].state=present).
         type: list
         elements: str
-        required: true
+      state:
+        description: V(absent) takes the zone's server block out.
+        type: str
+        choices: [present, absent]
+        default: present
   rewrites:
     description: Names that are asked for under another, plugin C(rewrite) for names.
     type: list
@@ -253,6 +307,11 @@ options:
       allow_ipv4:
         description: For who asks over IPv4, too.
         type: bool
+      state:
+        description: V(absent) takes the plugin out.
+        type: str
+        choices: [present, absent]
+        default: present
   plugins:
     description: Any plugin of the server block O(zone), in a general form.
     type: list
@@ -277,6 +336,12 @@ options:
         description: The whole block, line by line, for options that stand several times. Lines that are equal stay.
         type: list
         elements: str
+      before:
+        description: >-
+          The plugin of the same block right before which it stands, with the comment above it: its name, and its
+          arguments where there are several. CoreDNS goes by the order where one plugin stands several times, as
+          C(rewrite) does.
+        type: str
       state:
         description: V(absent) takes the plugin out.
         type: str
@@ -296,6 +361,9 @@ options:
         type: list
         elements: dict
         suboptions: *plugin
+      before:
+        description: The zone right before whose server block this one stands.
+        type: str
       state:
         description: V(absent) takes the block out; of a block with several zones only this one goes.
         type: str
@@ -314,7 +382,8 @@ EXAMPLES = r"""
     upstreams:
       servers: [192.0.2.53, 192.0.2.54]
       policy: sequential
-    cache_ttl: 300
+    cache:
+      ttl: 300
     stub_domains:
       - domain: corp.example.com
         servers: [198.51.100.53]
@@ -358,6 +427,14 @@ digest:
   returned: success
   type: str
   sample: 5f1a0c2b9d3e4f60
+forwarded:
+  description: >-
+    Zones for which O(upstreams) and O(stub_domains) name servers, for M(netops.kubernetes.coredns_rollout); a dot
+    stands for all other names.
+  returned: success
+  type: list
+  elements: str
+  sample: [., corp.example.com]
 migration:
   description: What the migration did, step by step.
   returned: when O(migrate_from) or O(image) is given
@@ -378,6 +455,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.task import run_edit
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import (
     ACL_ACTIONS,
+    CACHE_OPTIONS,
     MATCHES,
     POD_MODES,
     POLICIES,
@@ -393,28 +471,32 @@ def plugin_spec() -> dict[str, Any]:
         "arguments": {"type": "list", "elements": "str"},
         "options": {"type": "dict"},
         "lines": {"type": "list", "elements": "str"},
+        "before": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 
 
 def wishes_spec() -> dict[str, Any]:
+    presence = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+    words = {"type": "list", "elements": "str"}
     upstreams = {
         "servers": {"type": "list", "elements": "str"},
         "policy": {"type": "str", "choices": list(POLICIES)},
         "max_concurrent": {"type": "int"},
+        "tls": words,
         "tls_servername": {"type": "str"},
         "health_check": {"type": "str"},
+        "state": presence,
     }
-    stub_domain = {
-        "domain": {"type": "str", "required": True},
-        "servers": {"type": "list", "elements": "str", "required": True},
+    cache = {"ttl": {"type": "int"}, **{name: {"type": "str"} for name in CACHE_OPTIONS}, "state": presence}
+    kubernetes = {
+        "zones": words,
+        "ttl": {"type": "int"},
+        "pods": {"type": "str", "choices": list(POD_MODES)},
+        "fallthrough": words,
     }
-    host = {
-        "address": {"type": "str", "required": True},
-        "names": {"type": "list", "elements": "str", "required": True},
-    }
-    presence = {"type": "str", "choices": ["present", "absent"], "default": "present"}
-    words = {"type": "list", "elements": "str"}
+    stub_domain = {"domain": {"type": "str", "required": True}, "servers": words, "state": presence}
+    host = {"address": {"type": "str", "required": True}, "names": words, "state": presence}
     rewrite = {
         "name": {"type": "str", "required": True},
         "target": {"type": "str", "required": True},
@@ -437,23 +519,29 @@ def wishes_spec() -> dict[str, Any]:
         "types": words,
         "networks": words,
     }
-    dns64 = {"prefix": {"type": "str"}, "translate_all": {"type": "bool"}, "allow_ipv4": {"type": "bool"}}
+    dns64 = {
+        "prefix": {"type": "str"},
+        "translate_all": {"type": "bool"},
+        "allow_ipv4": {"type": "bool"},
+        "state": presence,
+    }
     zone = {
         "zone": {"type": "str", "required": True},
         "plugins": {"type": "list", "elements": "dict", "options": plugin_spec()},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "before": {"type": "str"},
+        "state": presence,
     }
+    named = {"type": "list", "elements": "dict"}
     return {
         "zone": {"type": "str", "default": "."},
         "upstreams": {"type": "dict", "options": upstreams},
-        "cache_ttl": {"type": "int"},
-        "kubernetes_ttl": {"type": "int"},
-        "kubernetes_pods": {"type": "str", "choices": list(POD_MODES)},
-        "autopath": {"type": "bool", "default": False},
-        "hosts": {"type": "list", "elements": "dict", "options": host},
-        "log": {"type": "bool", "default": False},
-        "errors": {"type": "bool", "default": False},
-        "stub_domains": {"type": "list", "elements": "dict", "options": stub_domain},
+        "cache": {"type": "dict", "options": cache},
+        "kubernetes": {"type": "dict", "options": kubernetes},
+        "autopath": {"type": "bool"},
+        "hosts": {**named, "options": host, "required_if": [("state", "present", ["names"])]},
+        "log": {"type": "bool"},
+        "errors": {"type": "bool"},
+        "stub_domains": {**named, "options": stub_domain, "required_if": [("state", "present", ["servers"])]},
         "rewrites": {"type": "list", "elements": "dict", "options": rewrite},
         "templates": {"type": "list", "elements": "dict", "options": template},
         "acl": {"type": "list", "elements": "dict", "options": rule},

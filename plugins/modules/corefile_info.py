@@ -91,7 +91,9 @@ findings:
   elements: dict
   sample: []
 server_blocks:
-  description: The server blocks with their C(zones), C(line) and C(plugins); empty when the text is not valid.
+  description: >-
+    The server blocks with their C(zones), C(line) and C(plugins); of a text that cannot be read to its end, those
+    before the fault.
   returned: success
   type: list
   elements: dict

@@ -64,7 +64,7 @@ def ended(module: Module, edited: dict[str, Any], loaded: dict[str, Any], *probl
 
 @pytest.mark.usefixtures("coredns")
 def test_proven(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
-    edited = corefile(cache_ttl=300)
+    edited = corefile(cache={"ttl": 300})
     assert edited["changed"]
     loaded = coredns_rollout(state="loaded", digest=edited["digest"], names=["www.example.com"], zones=["."])
     assert loaded["changed"], loaded
@@ -83,7 +83,7 @@ def test_proven(corefile: Module, coredns_rollout: Module, client: KubeClient) -
     assert probes_left(client) == []
     assert notes.read_pending(live(client), "Corefile") is None
     # Again: nothing is pending, so nothing is waited for.
-    again = corefile(cache_ttl=300)
+    again = corefile(cache={"ttl": 300})
     loaded = coredns_rollout(state="loaded", digest=again["digest"])
     assert not again["changed"]
     assert not loaded["changed"]
@@ -107,7 +107,7 @@ def test_problems_give_the_corefile_back(corefile: Module, coredns_rollout: Modu
 
 @pytest.mark.usefixtures("coredns")
 def test_problems_without_a_change(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
-    unchanged = corefile(cache_ttl=30)
+    unchanged = corefile(cache={"ttl": 30})
     assert not unchanged["changed"]
     loaded = coredns_rollout(state="loaded", digest=unchanged["digest"])
     done = ended(coredns_rollout, unchanged, loaded, "from node1, a A at 10.96.0.10 over UDP: no answer in time")
@@ -117,7 +117,7 @@ def test_problems_without_a_change(corefile: Module, coredns_rollout: Module, cl
 
 @pytest.mark.usefixtures("coredns")
 def test_whose_edit_went_with_another_is_told(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
-    first, second = corefile(cache_ttl=300), corefile(upstreams={"servers": ["192.0.2.53"]})
+    first, second = corefile(cache={"ttl": 300}), corefile(upstreams={"servers": ["192.0.2.53"]})
     loaded = coredns_rollout(state="loaded", digest=second["digest"])
     assert ended(coredns_rollout, second, loaded, "nothing answers")["failed"]
     done = coredns_rollout(state="loaded", digest=first["digest"])
@@ -125,7 +125,7 @@ def test_whose_edit_went_with_another_is_told(corefile: Module, coredns_rollout:
         "ConfigMap 'kube-system/coredns', Corefile: another run found that DNS does not answer with what was written "
         "here and later, and took both back. Run it again."
     )
-    assert corefile(cache_ttl=300)["digest"] == first["digest"]
+    assert corefile(cache={"ttl": 300})["digest"] == first["digest"]
     loaded = coredns_rollout(state="loaded", digest=first["digest"])
     assert not ended(coredns_rollout, first, loaded).get("failed")
     assert "cache 300" in live(client)["data"]["Corefile"]
@@ -133,7 +133,7 @@ def test_whose_edit_went_with_another_is_told(corefile: Module, coredns_rollout:
 
 @pytest.mark.usefixtures("coredns")
 def test_proof_of_the_first_of_two(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
-    first = corefile(cache_ttl=300)
+    first = corefile(cache={"ttl": 300})
     loaded = coredns_rollout(state="loaded", digest=first["digest"])
     second = corefile(upstreams={"servers": ["192.0.2.53"]})
     assert ended(coredns_rollout, first, loaded)["changed"]
@@ -145,7 +145,7 @@ def test_proof_of_the_first_of_two(corefile: Module, coredns_rollout: Module, cl
 @pytest.mark.usefixtures("coredns")
 def test_killed_anywhere_and_run_again(corefile: Module, client: KubeClient) -> None:
     """Before each of its writes; the next run ends what the first began, whichever way."""
-    wishes: list[dict[str, Any]] = [{"cache_ttl": 301}, {"cache_ttl": 302}]
+    wishes: list[dict[str, Any]] = [{"cache": {"ttl": 301}}, {"cache": {"ttl": 302}}]
     for wish, problems in zip(wishes, ([], ["nothing answers"])):
         before = live(client)["data"]["Corefile"]
         edited = corefile(**wish)
@@ -195,7 +195,7 @@ def test_bad_input(api: str, client: KubeClient) -> None:
 
 @pytest.mark.usefixtures("coredns")
 def test_uninstalled_while_something_is_pending(corefile: Module, client: KubeClient) -> None:
-    corefile(cache_ttl=300)
+    corefile(cache={"ttl": 300})
     assert corefile(state="absent")["changed"]
     assert live(client)["data"]["Corefile"] == KUBEADM
     assert not live(client)["metadata"].get("annotations")

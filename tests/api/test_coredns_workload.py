@@ -142,7 +142,7 @@ def test_a_new_image_that_is_not_proven_goes_back(api: str, coredns_workload: Mo
     before = spec_of(client)
     image = "registry.k8s.io/coredns/coredns:v1.14.7"
     with WorkloadsDouble(api):
-        edited = Module("corefile", {"kubeconfig": api})(provisional=True, cache_ttl=300)
+        edited = Module("corefile", {"kubeconfig": api})(provisional=True, cache={"ttl": 300})
         assert coredns_workload(image=image, provisional=True)["changed"]
         proof = rollout.load(client, PLACE, written=edited["digest"], names=(), zones=(), timeout=20.0)
         with pytest.raises(RolloutError) as caught:

@@ -57,11 +57,11 @@ def live(client: KubeClient) -> str:
 
 
 def test_state_matrix(corefile: Module, client: KubeClient) -> None:
-    first = state_matrix(corefile, cache_ttl=300, upstreams={"servers": ["192.0.2.53"]}, stub_domains=[STUB])
+    first = state_matrix(corefile, cache={"ttl": 300}, upstreams={"servers": ["192.0.2.53"]}, stub_domains=[STUB])
     assert "cache 300" in first["diff"]["after"]
     assert "errors   # kept" in live(client)
     assert live(client) == first["corefile"]
-    corefile.succeeds(cache_ttl=60)
+    corefile.succeeds(cache={"ttl": 60})
     assert corefile.succeeds(state="absent", check=True)["changed"] is True
     assert corefile.succeeds(state="absent")["changed"] is True
     assert live(client) == COREFILE
@@ -115,14 +115,14 @@ def test_what_does_not_parse_is_not_written(corefile: Module, client: KubeClient
 
 
 def test_a_missing_config_map_is_named(corefile: Module) -> None:
-    assert "ConfigMap 'kube-system/other': it is not there" in corefile.fails(name="other", cache_ttl=5)
+    assert "ConfigMap 'kube-system/other': it is not there" in corefile.fails(name="other", cache={"ttl": 5})
 
 
 def test_a_file_is_edited_and_keeps_its_mode(corefile: Module, tmp_path: Path) -> None:
     file = tmp_path / "Corefile"
     file.write_bytes(COREFILE.replace("\n", "\r\n").encode())
     file.chmod(0o640)
-    state_matrix(corefile, path=str(file), cache_ttl=300)
+    state_matrix(corefile, path=str(file), cache={"ttl": 300})
     assert file.read_bytes().decode() == COREFILE.replace("\n", "\r\n").replace("cache 30", "cache 300")
     assert file.stat().st_mode & 0o777 == 0o640
     assert list(tmp_path.iterdir()) == [file]
@@ -132,8 +132,8 @@ def test_a_file_is_edited_and_keeps_its_mode(corefile: Module, tmp_path: Path) -
 def test_a_file_keeps_its_first_text_beside_it(corefile: Module, tmp_path: Path) -> None:
     file = tmp_path / "Corefile"
     file.write_text(COREFILE)
-    corefile.succeeds(path=str(file), backup=True, cache_ttl=300)
-    corefile.succeeds(path=str(file), backup=True, cache_ttl=301)
+    corefile.succeeds(path=str(file), backup=True, cache={"ttl": 300})
+    corefile.succeeds(path=str(file), backup=True, cache={"ttl": 301})
     assert corefile.succeeds(path=str(file), state="absent", check=True)["changed"] is True
     assert corefile.succeeds(path=str(file), state="absent")["corefile"] == COREFILE
     assert file.read_text() == COREFILE
@@ -142,7 +142,7 @@ def test_a_file_keeps_its_first_text_beside_it(corefile: Module, tmp_path: Path)
 
 
 def test_killed_anywhere_a_file_is_old_or_new_and_the_next_run_ends_the_work(corefile: Module, tmp_path: Path) -> None:
-    wishes: dict[str, Any] = {"backup": True, "cache_ttl": 300}
+    wishes: dict[str, Any] = {"backup": True, "cache": {"ttl": 300}}
 
     def fresh(name: str) -> Path:
         folder = tmp_path / name
@@ -190,7 +190,7 @@ def test_what_the_running_version_refuses_is_not_written(corefile: Module, clien
         message = corefile.fails(**wish)
         assert "plugin cache: option serve_stale: 2 arguments; expected at most 1 before CoreDNS 1.9.2" in message
         assert live(client) == COREFILE
-        assert corefile.succeeds(cache_ttl=31)["version"] == "1.8.6"
+        assert corefile.succeeds(cache={"ttl": 31})["version"] == "1.8.6"
         assert corefile.succeeds(version="1.14.2", **wish)["version"] == "1.14.2"
     finally:
         client.delete(ObjectRef("apps/v1", "Deployment", "coredns", "kube-system"), propagation="Background")
@@ -202,7 +202,7 @@ def test_a_migration_that_loses_something_wants_consent(corefile: Module, client
     message = corefile.fails(content=content, **wish)
     assert "CoreDNS 1.4.0 cannot do what it says: line 8, plugin ready: take out plugin ready" in message
     assert "Set accept_loss if you can do without them" in message
-    result = corefile.succeeds(content=content, accept_loss=True, cache_ttl=31, **wish)
+    result = corefile.succeeds(content=content, accept_loss=True, cache={"ttl": 31}, **wish)
     assert [step["what"] for step in result["migration"]] == ["take out plugin ready"]
     assert "cache 31" in live(client)
     manual = corefile.fails(content=". {\n    federation a\n}\n", migrate_from="1.6.0", version="1.14.7")
@@ -211,12 +211,14 @@ def test_a_migration_that_loses_something_wants_consent(corefile: Module, client
 
 
 def test_another_key_is_edited(corefile: Module, client: KubeClient) -> None:
-    assert "there is no key 'Corefile.base', there are: Corefile" in corefile.fails(key="Corefile.base", cache_ttl=5)
+    assert "there is no key 'Corefile.base', there are: Corefile" in corefile.fails(
+        key="Corefile.base", cache={"ttl": 5}
+    )
     body = {"data": {"Corefile.base": COREFILE}}
     client.patch(REF, body)
-    assert "cache 31" in corefile.succeeds(key="Corefile.base", cache_ttl=31)["corefile"]
+    assert "cache 31" in corefile.succeeds(key="Corefile.base", cache={"ttl": 31})["corefile"]
     assert live(client) == COREFILE
-    corefile.succeeds(cache_ttl=32)
+    corefile.succeeds(cache={"ttl": 32})
     assert corefile.succeeds(key="Corefile.base", state="absent")["corefile"] == COREFILE
     assert "cache 32" in live(client)
 
@@ -234,6 +236,9 @@ def test_what_it_says_is_told(corefile: Module, tmp_path: Path) -> None:
     assert "nothing would notice" in found["findings"][1]["text"]
     assert found["migration"]["lossless"] is True
     file = tmp_path / "Corefile"
+    file.write_text(". {\n    cache 0\n")
+    file.write_text("a.example.com {\n    whoami\n}\n. {\n    cache 0\n")
+    assert [one["zones"] for one in facts.succeeds(path=str(file))["server_blocks"]] == [["a.example.com"]]
     file.write_text(". {\n    cache 0\n")
     broken = facts.succeeds(path=str(file))
     assert (broken["valid"], broken["server_blocks"], broken["migration"]) == (False, [], None)

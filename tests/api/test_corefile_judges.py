@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEED, COUNT = 20261125, 5000
+# The judge beside CoreDNS' own program of the test bed.
+OF_PROGRAM = "1.14.7"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -133,6 +135,6 @@ TEXTS = [
 
 
 def test_the_judge_says_what_the_program_does(programs: Path, tmp_path: Path) -> None:
-    theirs = judgements(programs, VERSIONS[-1], TEXTS)
+    theirs = judgements(programs, OF_PROGRAM, TEXTS)
     assert [accepts(programs, text, tmp_path) for text in TEXTS] == [not refusal for refusal in theirs]
-    assert disagreements(VERSIONS[-1], TEXTS, theirs) == []
+    assert disagreements(OF_PROGRAM, TEXTS, theirs) == []

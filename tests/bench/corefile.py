@@ -13,8 +13,11 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import Wanted, put
@@ -26,11 +29,12 @@ from tests.testbed.build import Store
 from tests.testbed.settings import cache_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
 OLD, NEW = "1.6.9", "1.14.2"
-CORE = "ansible_collections.netops.kubernetes.plugins.module_utils._corefile"
+PACKAGE = "ansible_collections/netops/kubernetes"
+CORE = f"{PACKAGE.replace('/', '.')}.plugins.module_utils._corefile"
+COLLECTION = Path(__file__).parents[2]
 ROUNDS = 7
 
 
@@ -73,14 +77,36 @@ def edited(text: str) -> str:
     return render(put(parse(text), "zone5.example.com", Wanted("cache", ("31",))))
 
 
-def of_import(module: str) -> float:
-    """How much longer Python takes to start with a module of ours than with what it is made of."""
+def of_import(module: str, root: Path, environment: Mapping[str, str]) -> float:
+    """How much longer Python takes to start with a module of ours than with what it is made of.
+
+    :param root: the folder, or the archive, that has our tree.
+    """
 
     def started(names: str) -> float:
-        return milliseconds(lambda: subprocess.run([sys.executable, "-c", f"import {names}"], check=True))
+        words = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r}); import {names}"]
+        return milliseconds(lambda: subprocess.run(words, check=True, env=environment))
 
     shared = "dataclasses, difflib, functools, ipaddress, re, typing, ansible_collections.netops.kubernetes"
     return started(f"{shared}, {CORE}.{module}") - started(shared)
+
+
+def of_imports(module: str) -> tuple[float, float]:
+    """The same of an installed tree, whose bytecode Python keeps, and of an archive of sources, as Ansible sends it."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+    folder = COLLECTION / "plugins"
+    with tempfile.TemporaryDirectory() as name:
+        archive, installed = Path(name, "sent.zip"), Path(name, "installed")
+        files = {Path(PACKAGE, "plugins", file.relative_to(folder)): file for file in folder.rglob("*.py")}
+        packages = {parent / "__init__.py" for path in files for parent in path.parents if parent.name}
+        with zipfile.ZipFile(archive, "w") as sent:
+            for path in sorted(packages - files.keys()):
+                sent.writestr(str(path), "")
+            for path, file in sorted(files.items()):
+                sent.write(file, path)
+        with zipfile.ZipFile(archive) as sent:
+            sent.extractall(installed)
+        return of_import(module, installed, environment), of_import(module, archive, environment)
 
 
 def by_peer(program: Path, text: str) -> dict[str, Any]:
@@ -93,7 +119,9 @@ def main() -> int:
     store = Store(cache_root())
     program = store.path(artefacts.corefile_migration) / "corefile-migration"
     print(f"milliseconds of a processor, while {os.getloadavg()[0]:.0f} processes want one")
-    print(f"import of the tree: {of_import('tree'):.0f} ms; of the validator: {of_import('validate'):.0f} ms")
+    for module in ("tree", "validate"):
+        installed, sent = of_imports(module)
+        print(f"import of {module}: {installed:.1f} ms where it is installed, {sent:.1f} ms out of Ansible's archive")
     for lines in (1000, 10000, 100000):
         text = corefile(lines)
         edit = milliseconds(partial(edited, text))

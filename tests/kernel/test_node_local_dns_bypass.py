@@ -168,8 +168,12 @@ def test_what_is_no_address_is_refused(network: Network) -> None:
     assert "netops" not in network.node.run("nft", "list", "tables").stdout
 
 
-def test_the_nodes_own_questions_have_a_source_that_stays(network: Network) -> None:
+@pytest.mark.parametrize("is_first", [False, True], ids=["behind the cache", "before it, and again"])
+def test_the_nodes_own_questions_have_a_source_that_stays(network: Network, *, is_first: bool) -> None:
     node = network.node
+    bypass = Module("node_local_dns_bypass", {"addresses": [SERVICE]}, prefix=node.prefix)
+    if is_first:
+        bypass.succeeds()
     # A link with the address that is asked, as the cache makes it; a bridge, since not every kernel has dummies.
     for words in (
         "link add name nodelocaldns type bridge",
@@ -178,7 +182,7 @@ def test_the_nodes_own_questions_have_a_source_that_stays(network: Network) -> N
     ):
         assert node.run("ip", *words.split()).returncode == 0, words
     assert f" src {SERVICE} " in node.run("ip", "route", "get", SERVICE).stdout
-    Module("node_local_dns_bypass", {"addresses": [SERVICE]}, prefix=node.prefix).succeeds()
+    assert bypass.succeeds()["changed"] is not is_first
     said = node.run("ip", "route", "get", SERVICE).stdout
     # Its own link has it still; what is asked comes from the node's own address.
     assert said.startswith(f"local {SERVICE} ")

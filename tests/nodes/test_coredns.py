@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes import PENDING
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.nodes import pods
 from tests.nodes.resolving import Resolving
 from tests.support.modules import Module
 from tests.testbed import artefacts
@@ -118,11 +119,11 @@ def test_server_at_which_nobody_answers(serving: Bed) -> None:
 def test_killed_between_write_and_proof(serving: Bed, server: str, status: int) -> None:
     before = live(serving)["data"]["Corefile"]
     written = Module("corefile", {"kubeconfig": kubeconfig(serving)})(
-        upstreams={"servers": [server]}, cache_ttl=29, provisional=True
+        upstreams={"servers": [server]}, cache={"ttl": 29}, provisional=True
     )
     assert written["changed"]
     assert pending(live(serving))
-    ended, said = play(serving, **VERIFIED, coredns_upstreams={"servers": [server]}, coredns_cache_ttl=29)
+    ended, said = play(serving, **VERIFIED, coredns_upstreams={"servers": [server]}, coredns_cache={"ttl": 29})
     assert ended == status, said
     assert not pending(live(serving))
     assert (live(serving)["data"]["Corefile"] == before) is (status != 0)
@@ -147,11 +148,32 @@ def test_without_reload_pods_are_replaced(serving: Bed) -> None:
     with Resolving(serving, Node(2), DNS, NAMES) as client:
         status, said = play(serving, **VERIFIED, coredns_plugins=[{"name": "reload", "state": "absent"}])
         assert status == 0, said
-        status, said = play(serving, **VERIFIED, coredns_plugins=[QUICK_RELOAD], coredns_cache_ttl=31)
+        status, said = play(serving, **VERIFIED, coredns_plugins=[QUICK_RELOAD], coredns_cache={"ttl": 31})
         assert status == 0, said
     print(client.seen)
     assert "cache 31" in live(serving)["data"]["Corefile"]
     assert not pending(live(serving))
+
+
+def test_what_a_search_path_costs_is_measured(serving: Bed) -> None:
+    client = connect({"kubeconfig": kubeconfig(serving)})
+    pod = pods.start(serving, client, "searching", [pods.Wanted("searching", Node(2))])["searching"]
+    # Programs that enter the namespace by its name see these files below /etc.
+    folder = f"/etc/netns/{pod.network_namespace}"
+    domains = "default.svc.cluster.local svc.cluster.local cluster.local"
+    costs = {}
+    for ndots in (5, 1):
+        text = f"nameserver {DNS}\\nsearch {domains}\\noptions ndots:{ndots}\\n"
+        serving.must(pod.node, f"mkdir -p {folder} && printf '{text}' > {folder}/resolv.conf")
+        with ThreadPoolExecutor(1) as pool:
+            told = pool.submit(Module("coredns_info", {"kubeconfig": kubeconfig(serving)}).succeeds, interval=6)
+            while not told.done():
+                look_up = f"ip netns exec {pod.network_namespace} getent ahosts www.example.com"
+                assert "203.0.113.10" in serving.must(pod.node, look_up)
+        costs[ndots] = told.result()["questions_per_answer"]
+    print(costs)
+    # Each of three domains and the name itself, instead of the name alone.
+    assert costs[5] / costs[1] == pytest.approx(4, rel=0.1)
 
 
 def images(bed: Bed) -> set[str]:
@@ -193,7 +215,7 @@ def test_image_that_nobody_has(serving: Bed) -> None:
             serving,
             **VERIFIED,
             coredns_image="registry.k8s.io/coredns/coredns:v1.13.1",
-            coredns_cache_ttl=47,
+            coredns_cache={"ttl": 47},
             coredns_wait_timeout=40,
         )
     print(client.seen)

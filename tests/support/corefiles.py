@@ -125,10 +125,10 @@ PLUGINS = """\
 root /tmp
 metadata example.com
 cancel 5s
-proxyproto|allow 192.0.2.0/24 2001:db8::/32|default ignore|udp_session_tracking 30s 100
-quic|max_streams 256|worker_pool_size 10
+proxyproto|allow 192.0.2.0/24 2001:db8::/32|default ignore|udp_session_tracking 30s 100|tlv_metadata
+quic|max_streams 256|worker_pool_size 10|max_connections 0
 grpc_server|max_streams 10|max_connections 0
-https|max_connections 10
+https|max_connections 10|max_streams 4294967295
 https3|max_streams 10|max_connections 10
 timeouts|read 10s|write 20|idle 1m|maxtcpqueries -1
 multisocket 4
@@ -161,6 +161,8 @@ local|localhost_prefix on
 dns64
 dns64 64:ff9b::/96
 dns64|prefix 2001:db8::/96|translate_all|allow_ipv4
+dns64 2001:db8::/72
+siit|ipv6_prefix 2001:db8::/56|eam 192.0.2.1 2001:db8::1
 any
 chaos CoreDNS-001 a@example.com
 loadbalance round_robin
@@ -173,6 +175,7 @@ rewrite continue name exact a.example.com b.example.com answer name b.example.co
 rewrite stop name regex (.*)\\.a\\.example\\.com {1}.b answer name (.*)\\.b {1}.a answer value (.*)\\.b {1}.a
 rewrite name suffix .a.example.com .b.example.com answer auto
 rewrite|name regex (a)(b) {2}{1}
+rewrite name regex ^([^.]+)[.]example[.]$ {1}.{kubernetes/client-namespace}.svc. metadata answer auto
 rewrite class IN CH
 rewrite type ANY HINFO
 rewrite ttl example.com 30
@@ -199,9 +202,12 @@ header|set ra
 dnssec example.com|cache_capacity 1000
 minimal
 template IN A example.com|match "^a[.](?P<b>.*)[.]$" x|answer "{{ .Name }} 60 IN A 192.0.2.1"|rcode NXDOMAIN|fallthrough
+template IN TXT|var letters len("abc")|expr letters > 3|answer "{{ .Name }} 60 IN TXT {{ .Var.letters }}"
 template ANY ANY|rcode REFUSED|ederror 21 "no"|authority "x"|additional "y"|upstream
 transfer example.com|to * 192.0.2.1 192.0.2.2:5353
 transfer|to *|source 192.0.2.9
+dynupdate example.com|file /tmp/none.db|database /tmp/none.bolt|max_records 10|allow a.key. @ A TXT|allow a.key. * *
+dynupdate|file /tmp/none.db|max_bytes 1000|max_update_records 1|allow a.key. w.example.com ANY|allow a. w.example.org A
 hosts /etc/hosts example.com|192.0.2.1 a.example.com|ttl 60|reload 10s|no_reverse|fallthrough
 hosts|192.0.2.2 b|fallthrough a.example.com|fallthrough_unsupported
 k8s_external example.com|apex dns|ttl 30|headless|fallthrough
@@ -212,7 +218,7 @@ kubernetes cluster.local x.example.com|multicluster x.example.com|upstream|resyn
 file /tmp/none.db example.com|reload 30s|fallthrough|reload_by_mtime|upstream
 auto example.com|directory /tmp (.*)\\.db {1}|reload 30s
 secondary example.com|transfer from 192.0.2.1|fallthrough|catalog a.example.com
-etcd example.com|path /x|endpoint http://127.0.0.1:2379|fallthrough|stubzones|min-lease-ttl 30
+etcd example.com|path /x|endpoint http://127.0.0.1:2379|fallthrough|stubzones|min-lease-ttl 30|no_apex_fallback
 loop
 forward . 192.0.2.53
 forward . /etc/resolv.conf|max_concurrent 1000|policy sequential|max_fails 3|expire 10s|prefer_udp
@@ -221,6 +227,7 @@ forward . tls://192.0.2.1 tls://192.0.2.2|tls_servername dns.example.com|tls|hea
 forward . 192.0.2.1|max_age 30s|max_idle_conns 5|read_timeout 2s|next NXDOMAIN SERVFAIL|next_on_nodata|failover REFUSED
 forward . 192.0.2.1|failfast_all_unhealthy_upstreams|max_connect_attempts 2|resolver 192.0.2.9|source_address 192.0.2.8
 forward . https://192.0.2.1|doh_method GET
+forward . quic://192.0.2.1%dns.example.com quic://192.0.2.2:8853|max_fails 0
 grpc . 192.0.2.1:5300|policy random|except a.example.com|tls_servername a
 erratic|drop 2|delay 3 50ms|truncate 2|large
 whoami

@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-VERSIONS = ("1.7.0", "1.11.3", "1.14.7")
+VERSIONS = ("1.7.0", "1.11.3", "1.14.7", "1.15.0")
 FILE = "/tmp/Corefile"
 # A mount and a network of its own: the plugin kubernetes finds a token, and no question leaves.
 ROOM = """
 mount -t tmpfs tmpfs /run
+# What is imported by a pattern must not be found.
+mount -t tmpfs tmpfs /tmp
 folder=/run/secrets/kubernetes.io/serviceaccount
 mkdir -p $folder && echo token > $folder/token
 exec env -i KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=6443 "$0"
 """
+# A language of its own, which we do not read: what comes behind it in CoreDNS' order may be refused by us first.
+EXPRESSION = r"could not compile expression|variable name \".*\" is reserved"
 # What CoreDNS refuses and we take, each with its reason.
 KNOWN = (
     (r"plugin/bind: not a valid IP address or interface name", "only the node knows its network interfaces"),
@@ -88,6 +92,8 @@ def disagreements(version: str, texts: Sequence[str], theirs: Sequence[str]) -> 
 
 def differs(refusal: str, ours: Finding | None) -> bool:
     """Whether two judgements of one text contradict each other."""
+    if re.search(EXPRESSION, refusal):
+        return False
     if refusal and ours is None:
         return not any(re.search(pattern, refusal) for pattern, _reason in KNOWN)
     if not refusal or ours is None:

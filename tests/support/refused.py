@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What CoreDNS 1.14.7 refuses of each plugin, with our words for it.
+"""What CoreDNS 1.15.0 refuses of each plugin, with our words for it.
 
 A plugin's line, then the lines of its block, with bars between them; what is told has the file and the line before it.
 """
@@ -117,11 +117,32 @@ dnstap /run/tap.sock|tls a b
 local|localhost_prefix yes
     3: plugin local: option localhost_prefix: 'yes'; expected on or off.
 dns64 64:ff9b::/97
-    2: plugin dns64: '64:ff9b::/97'; expected an IPv6 network of 32 to 96 bits, in whole octets.
+    2: plugin dns64: '64:ff9b::/97'; expected an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.
 dns64 192.0.2.0/24
-    2: plugin dns64: '192.0.2.0/24'; expected an IPv6 network of 32 to 96 bits, in whole octets.
+    2: plugin dns64: '192.0.2.0/24'; expected an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.
 dns64|prefix
-    3: plugin dns64: option prefix: no argument; expected an IPv6 network of 32 to 96 bits, in whole octets.
+    3: plugin dns64: option prefix: no argument; expected an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.
+siit 64:ff9b::/96
+    2: plugin siit: 1 argument; expected none.
+siit|ipv6_prefix 2001:db8::/72
+    3: plugin siit: option ipv6_prefix: '2001:db8::/72'; expected an IPv6 network of 32, 40, 48, 56, 64 or 96 bits, \
+bits 64 to 71 of which are 0.
+siit|eam 2001:db8::1 192.0.2.1
+    3: plugin siit: option eam: '2001:db8::1'; expected an IPv4 address.
+siit|eam 192.0.2.1
+    3: plugin siit: option eam: 1 argument; expected 2.
+dynupdate example.com
+    2: plugin dynupdate: option 'file' is missing; expected file PATH.
+dynupdate example.com example.org
+    2: plugin dynupdate: 2 arguments; expected 0 to 1.
+dynupdate example.com|file db|allow a.key. www.example.org A
+    4: plugin dynupdate: option allow: name 'www.example.org'; expected a name in zone example.com.
+dynupdate example.com|file db|allow * @ A
+    4: plugin dynupdate: option allow: key '*'; expected the name of a key of plugin tsig.
+dynupdate example.com|file db|allow a.key. @ RRSIG
+    4: plugin dynupdate: option allow: 'RRSIG'; expected a type of record such as A.
+dynupdate example.com|file db|max_records 0
+    4: plugin dynupdate: option max_records: '0'; expected a whole number of at least 1.
 any thing
     2: plugin any: argument 'thing'; expected none.
 loadbalance random
@@ -148,6 +169,10 @@ rewrite name regex [a b
     2: plugin rewrite: '[a'; expected a regular expression in Go's syntax, at most 10,000 bytes.
 rewrite name regex a(b) {1}{2}
     2: plugin rewrite: '{1}{2}' names more groups than 'a(b)' has; expected at most 1.
+rewrite name exact a b metadata
+    2: plugin rewrite: metadata; expected it behind a rule with regex alone.
+rewrite name regex (a) {1}.{nobody} metadata
+    2: plugin rewrite: {nobody}; expected the number of a group, or a label such as kubernetes/client-namespace.
 rewrite name glob a b
     2: plugin rewrite: 'glob'; expected exact, prefix, suffix, substring or regex.
 rewrite name exact a b answer name c
@@ -290,6 +315,8 @@ forward . 192.0.2.1|expire 30s|max_age 10s
     5: plugin forward: max_age 10s is less than expire; expected at least as long as expire.
 forward . 192.0.2.1|failover NOERROR
     3: plugin forward: option failover: NOERROR; expected a code of a failure.
+secondary a.example|transfer from 192.0.2.1|catalog :53
+    4: plugin secondary: option catalog: ':53'; expected a zone.
 forward . 192.0.2.1|next BAD
     3: plugin forward: option next: 'BAD'; expected a response code such as NXDOMAIN.
 forward . 192.0.2.1|except

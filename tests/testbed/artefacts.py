@@ -288,8 +288,10 @@ older_coredns = Artefact(
     (),
     make_older_coredns,
 )
-# The newest, one before several `forward` in a block, and one before `transfer` was a plugin.
+# The newest, the last before blocks within blocks were read, one before several `forward` in a block, and one before
+# `transfer` was a plugin.
 COREFILE_JUDGES = (
+    corefile_judge("1.15.0", "v1.15.0.mod"),
     corefile_judge("1.14.7", "go.mod"),
     corefile_judge("1.11.3", "v1.11.3.mod"),
     # The parser was still at another address.

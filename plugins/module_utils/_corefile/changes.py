@@ -82,6 +82,18 @@ def _drop(*names: str, words: Callable[[tuple[str, ...]], bool] = lambda _words:
     return action
 
 
+def _drop_but(*names: str) -> Action:
+    """Take every other option out."""
+
+    def action(corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
+        for option in directive.options:
+            if option.name not in names:
+                return [_out(corefile, option)], f"take out option {' '.join(option.words)}"
+        return None
+
+    return action
+
+
 def _out(corefile: Corefile, option: Option) -> Edit:
     return taken_out(corefile.text, option.tokens[0].start, option.tokens[-1].end)
 
@@ -100,10 +112,12 @@ def _rewrite(old: tuple[str, ...], new: tuple[str, ...]) -> Action:
     return action
 
 
-def _rename(new: str) -> Action:
-    """Write the plugin's name otherwise."""
+def _rename(new: str, unless: str = "") -> Action:
+    """Write the plugin's name otherwise, unless an argument begins with a word."""
 
     def action(_corefile: Corefile, _block: ServerBlock, directive: Directive) -> Done | None:
+        if unless and any(word.startswith(unless) for word in directive.arguments):
+            return None
         token = directive.tokens[0]
         return [(token.start, token.end, new)], f"write {directive.name} as {new}"
 
@@ -227,6 +241,16 @@ CHANGES: tuple[Change, ...] = (
         f"{_NOTES} 1.1.4",
         up=_drop("protocol", words=lambda words: words[1:2] == ("https_google",)),
     ),
+    # On the way down the last comes first.
+    *(
+        Change("forward", "1.0.5", reason, "plugin/forward at v1.0.5; plugin/proxy at v1.0.4", down=action)
+        for reason, action in (
+            ("plugin proxy was there before it", _rename("proxy", unless="tls://")),
+            ("proxy calls it so", _rewrite(("force_tcp",), ("protocol", "dns", "force_tcp"))),
+            ("proxy calls it so", _rewrite(("policy", "sequential"), ("policy", "first"))),
+            ("proxy has no such option", _drop_but("except", "max_fails", "policy", "force_tcp", "protocol")),
+        )
+    ),
     # The options first, while the plugin still has its name.
     *(
         Change("proxy", "1.5.0", reason, "plugin/forward/README.md of CoreDNS 1.5.0", up=action, is_harmless=harmless)
@@ -256,6 +280,13 @@ CHANGES: tuple[Change, ...] = (
         for name in ("file", "auto")
     ),
     Change("auto", "1.5.0", "option reload took its place", f"{_NOTES} 1.5.0", up=_timeout_of_directory),
+    Change(
+        "file",
+        "1.2.3",
+        "there was no option reload",
+        "plugin/file/setup.go at v1.2.2",
+        down=_rewrite(("reload", "0"), ("no_reload",)),
+    ),
     Change(
         "kubernetes",
         "1.7.0",
@@ -330,6 +361,7 @@ BEHAVIOUR: tuple[Behaviour, ...] = (
     Behaviour("kubernetes", "1.12.3", "the start waits up to 5 seconds for the API server", f"{_NOTES} 1.12.3"),
     Behaviour("acl", "1.14.2", "plugin rewrite runs before it", f"{_NOTES} 1.14.2"),
     Behaviour("acl", "1.14.7", "it runs behind autopath", f"{_NOTES} 1.14.7"),
+    Behaviour("cache", "1.15.0", "answers out of it are not said to be authoritative any more", f"{_NOTES} 1.15.0"),
 )
 
 

@@ -31,10 +31,14 @@ class RefusalError(Exception):
 
 
 class Cursor:
-    """A place in the words of one plugin of one server block, all its uses in a row."""
+    """A place in the words of one plugin of one server block, all its uses in a row.
 
-    def __init__(self, tokens: Sequence[Token]) -> None:
+    :param nests: whether a block may open within a block, as since CoreDNS 1.15.0; its end then ends the reading.
+    """
+
+    def __init__(self, tokens: Sequence[Token], *, nests: bool = True) -> None:
         self._tokens = tokens
+        self._nests = nests
         self._at = -1
         self._depth = 0
 
@@ -67,10 +71,12 @@ class Cursor:
         if self._depth:
             if not self.next():
                 return False
-            if self.word == "}":
-                self._depth -= 1
-                return False
-            return True
+            if self.word == "{" and self._nests:
+                self._at -= 1
+            else:
+                is_end = self.word == "}"
+                self._depth -= is_end
+                return not is_end
         if not self.next_argument():
             return False
         if self.word != "{":

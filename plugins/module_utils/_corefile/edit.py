@@ -120,40 +120,45 @@ def remove(corefile: Corefile, zone: str, name: str, arguments: Words | None = N
     return corefile if found is None else parse(without_lines(corefile.text, found.start, found.end))
 
 
-def move(corefile: Corefile, zone: str, name: str, before: str) -> Corefile:
+def move(corefile: Corefile, zone: str, moved: Words, before: Words) -> Corefile:
     """The Corefile with a plugin, and the comment above it, right before another plugin of the same block.
 
+    :param moved: its name, and its arguments where they tell which use is meant.
+    :param before: those of the other.
     :raises CorefileError: one of the two is not there, or shares a line with something else.
     """
     block = require_block(corefile, zone)
-    moved, target = (find(block, one, None) for one in (name, before))
-    for one, directive in ((name, moved), (before, target)):
-        if directive is None:
-            raise CorefileError("Corefile", f"plugin {one} is not in the block of {zone!r}", "both plugins there")
-    if moved is None or target is None or moved is target:
-        return corefile
-    text = corefile.text
-    start, end = _lines_of(text, moved, zone)
-    at, _unused = _lines_of(text, target, zone)
+    one, other = (_require_use(block, zone, words) for words in (moved, before))
+    name = f"the block of {zone!r}"
+    spans = [_lines_of(corefile.text, use.start, use.end, f"plugin {use.name} in {name}") for use in (one, other)]
+    return corefile if one is other else _moved(corefile, *spans)
+
+
+def _require_use(block: ServerBlock, zone: str, words: Words) -> Directive:
+    found = find(block, words[0], words[1:] or None)
+    if found is None:
+        raise CorefileError("Corefile", f"plugin {_line(words)} is not in the block of {zone!r}", "both plugins there")
+    return found
+
+
+def _moved(corefile: Corefile, lines: tuple[int, int], target: tuple[int, int]) -> Corefile:
+    """The Corefile with some lines right before others."""
+    text, (start, end), at = corefile.text, lines, target[0]
     if end == at:
         return corefile
-    lines = text[start:end]
     without = text[:start] + text[end:]
-    at -= len(lines) if at > start else 0
-    return parse(without[:at] + lines + without[at:])
+    at -= end - start if at > start else 0
+    return parse(without[:at] + text[start:end] + without[at:])
 
 
-def _lines_of(text: str, directive: Directive, zone: str) -> tuple[int, int]:
-    """The whole lines of a plugin, with the comment right above it."""
-    start = text.rfind("\n", 0, directive.start) + 1
-    end = text.find("\n", directive.end) + 1
-    behind = text[directive.end : end].strip()
-    if text[start : directive.start].strip() or end == 0 or (behind and not behind.startswith("#")):
+def _lines_of(text: str, first: int, last: int, what: str) -> tuple[int, int]:
+    """The whole lines of what stands between two offsets, with the comment right above it."""
+    start = text.rfind("\n", 0, first) + 1
+    end = text.find("\n", last) + 1
+    behind = text[last:end].strip()
+    if text[start:first].strip() or end == 0 or (behind and not behind.startswith("#")):
         raise CorefileError(
-            "Corefile",
-            f"plugin {directive.name} in the block of {zone!r} shares its line with something else",
-            "a line of its own",
-            "Give it one",
+            "Corefile", f"{what} shares its line with something else", "a line of its own", "Give it one"
         )
     while start:
         above = text.rfind("\n", 0, start - 1) + 1
@@ -181,6 +186,16 @@ def put_block(corefile: Corefile, zone: str, plugins: tuple[Wanted, ...]) -> Cor
     return corefile
 
 
+def move_block(corefile: Corefile, zone: str, before: str) -> Corefile:
+    """The Corefile with a zone's server block, and the comment above it, right before that of another zone.
+
+    :raises CorefileError: one of the two is not there, or shares a line with something else.
+    """
+    one, other = (require_block(corefile, name) for name in (zone, before))
+    spans = [_lines_of(corefile.text, *_span(block), f"the block of {block.names[0]!r}") for block in (one, other)]
+    return corefile if one is other else _moved(corefile, *spans)
+
+
 def remove_block(corefile: Corefile, zone: str) -> Corefile:
     """The Corefile without the server block of a zone; of a block with several keys only the key goes."""
     block = corefile.server(zone)
@@ -202,8 +217,7 @@ def _without_key(text: str, block: ServerBlock, zone: str) -> str:
 
 
 def _span(block: ServerBlock) -> tuple[int, int]:
-    last = block.directives[-1].end if block.directives else block.keys[-1].end
-    return block.keys[0].start, block.closing.end if block.closing else last
+    return block.keys[0].start, block.end
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""The form in which a plugin's rules are written down, and how words are held against them."""
+"""The form in which a plugin's rules are written down, and how words are held against them.
+
+Rules are named tuples: every import makes hundreds of them, and their classes, which take a dataclass three times as
+long.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.cursor import Cursor, RefusalError
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import depends_on_environment
@@ -19,8 +22,7 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import Token
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """Where a plugin stands.
 
     :param keys: the keys of its server block.
@@ -41,8 +43,7 @@ Options = list[tuple[str, Words]]
 Check = Callable[[Cursor, Scope, Words, Options], None]
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option of a plugin's block.
 
     :param read: reads its arguments.
@@ -57,8 +58,7 @@ class Option:
     once: bool = False
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """How a plugin reads its words.
 
     :param head: reads the arguments behind its name.
@@ -190,12 +190,12 @@ def before(version: str, older: Read, newer: Read) -> Read:
 # ---- one plugin ------------------------------------------------------------------------------------------------------
 
 
-@dataclass
 class _Use:
     """One use of a plugin while it is read."""
 
-    head: Words = ()
-    options: Options = field(default_factory=list)
+    def __init__(self, head: Words) -> None:
+        self.head = head
+        self.options: Options = []
 
 
 def hold(name: str, rule: Rule, tokens: Sequence[Token], scope: Scope) -> None:
@@ -205,7 +205,7 @@ def hold(name: str, rule: Rule, tokens: Sequence[Token], scope: Scope) -> None:
     """
     if rule.unread_before and not scope.since(rule.unread_before):
         return
-    cursor = Cursor(tokens)
+    cursor = Cursor(tokens, nests=scope.since("1.15.0"))
     count = 0
     is_once = rule.often == "once" or (rule.once_before and not scope.since(rule.once_before))
     is_filled = False

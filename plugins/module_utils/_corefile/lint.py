@@ -36,7 +36,7 @@ def lint(corefile: Corefile, file: str = "Corefile", version: str = NEWEST) -> l
     :param file: what findings call it.
     :param version: CoreDNS'.
     """
-    findings = [*_of_whole(corefile, file)]
+    findings = [*_of_whole(corefile, file), *_of_listeners(corefile, file)]
     for block in corefile.servers:
         findings += _of_keys(block, file)
         findings += _of_repeats(block, file)
@@ -69,6 +69,30 @@ def _of_whole(corefile: Corefile, file: str) -> Iterator[Finding]:
                 remedy="Use blanks, and none at the end of a line",
             )
             return
+
+
+def _of_listeners(corefile: Corefile, file: str) -> Iterator[Finding]:
+    """Certificates of server blocks that share a port: which one serves is chosen before the zone is known."""
+    first: dict[tuple[str, ...], Directive] = {}
+    for block in corefile.servers:
+        tls, bind = block.find("tls"), block.find("bind")
+        if tls is None:
+            continue
+        for zone in map(v.zone_of_key, block.names):
+            if isinstance(zone, str) or zone.transport == "dns":
+                continue
+            other = first.setdefault((zone.transport, zone.port, *(bind.arguments if bind else ())), tls)
+            if other.arguments != tls.arguments:
+                yield Finding(
+                    WARNING,
+                    file,
+                    tls.tokens[0].line,
+                    f"the server block of line {other.tokens[0].line} has another certificate for the same port, and "
+                    "one of them serves both; from CoreDNS 1.15.0 on that is refused",
+                    "tls",
+                    remedy="Use one certificate with both names, or different ports",
+                )
+                break
 
 
 def _of_keys(block: ServerBlock, file: str) -> Iterator[Finding]:
@@ -104,10 +128,21 @@ def _of_repeats(block: ServerBlock, file: str) -> Iterator[Finding]:
 
 def _of_forwards(block: ServerBlock, file: str) -> Iterator[Finding]:
     zones = v.normal_zones(block.names)
+    lines: dict[tuple[str, ...], int] = {}
     for directive in block.directives:
         if directive.name != "forward" or not directive.arguments:
             continue
         line = directive.tokens[0].line
+        before = lines.setdefault(v.normal_zones(directive.arguments[:1]), line)
+        if before != line:
+            yield Finding(
+                WARNING,
+                file,
+                line,
+                f"line {before} forwards {directive.arguments[0]} already, and that one answers",
+                "forward",
+                remedy="Name all servers in one of the two",
+            )
         may_loop = [server for server in directive.arguments[1:] if server.startswith("/") or _is_loopback(server)]
         if may_loop and block.find("loop") is None:
             yield Finding(

@@ -3,7 +3,7 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """Which plugins a version of CoreDNS has, in the order in which they run.
 
-``plugin.cfg`` of ``github.com/coredns/coredns`` at every release from v1.0.0 to v1.14.7.
+``plugin.cfg`` of ``github.com/coredns/coredns`` at every release from v1.0.0 to v1.15.0.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versio
 # What is gone stands where it stood.
 _FIRST = """
     root metadata geoip cancel proxyproto quic grpc_server https https3 timeouts multisocket reload nsid bufsize bind
-    debug trace ready health pprof shed prometheus errors log dnstap local dns64
+    debug trace ready health pprof shed prometheus errors log dnstap local dns64 siit
 """.split()
 _MIDDLE = "any chaos loadbalance tsig rewrite autopath acl cache header dnssec tls".split()
 # Before v1.14.2; between the two, some of these moved one by one.
 _MIDDLE_BEFORE = "tls acl any chaos loadbalance tsig cache rewrite header dnssec autopath".split()
 _LAST = """
-    reverse minimal template transfer hosts federation route53 azure clouddns k8s_external kubernetes file auto
-    secondary etcd loop forward proxy grpc erratic whoami on startup shutdown sign view nomad
+    reverse minimal template transfer dynupdate hosts federation route53 azure clouddns k8s_external kubernetes file
+    auto secondary etcd loop forward proxy grpc erratic whoami on startup shutdown sign view nomad
 """.split()
 
 # The first version that has it.
@@ -62,6 +62,8 @@ SINCE = {
     "https3": "1.14.0",
     "proxyproto": "1.14.3",
     "shed": "1.14.7",
+    "siit": "1.15.0",
+    "dynupdate": "1.15.0",
 }
 # The first version that does not know the name any more.
 GONE = {"reverse": "1.2.0", "federation": "1.7.0", "proxy": "1.5.0", "startup": "1.1.1", "shutdown": "1.1.1"}

@@ -3,11 +3,12 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """Arguments and options whose rules do not fit into a line of the table: one reader for each.
 
-Each says what the ``setup.go`` of its plugin says at v1.14.7, and what older versions say where they differ.
+Each says what the ``setup.go`` of its plugin says at v1.15.0, and what older versions say where they differ.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,10 @@ def _is_lease(word: str) -> bool:
     return found is not None and 0 <= found <= 2**32 - 1
 
 
+VARIABLE = Kind(
+    "a name of letters, digits and underscores", lambda word: re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", word) is not None
+)
+NOT_EMPTY = Kind("a word that is not empty", bool)
 LEASE = Kind("a duration from 0 on, or seconds", _is_lease)
 
 
@@ -349,6 +354,33 @@ def template(cursor: Cursor, _scope: Scope) -> Words:
     return cursor.arguments()
 
 
+def _is_siit_network(word: str) -> bool:
+    return v.NETWORK_64.accepts(word) and ipaddress.ip_network(word, strict=False).network_address.packed[8] == 0
+
+
+SIIT_NETWORK = Kind(f"{v.NETWORK_64.expected}, bits 64 to 71 of which are 0", _is_siit_network)
+
+
+def _is_address_4(word: str) -> bool:
+    if not v.is_address(word):
+        return False
+    address = ipaddress.ip_address(word)
+    return address.version == 4 or address.ipv4_mapped is not None
+
+
+_ADDRESS_4 = Kind("an IPv4 address", _is_address_4)
+_ADDRESS_6 = Kind("an IPv6 address", lambda word: v.is_address(word) and not _is_address_4(word))
+
+
+def siit_pair(cursor: Cursor, _scope: Scope) -> Words:
+    """An IPv4 address and the IPv6 address that stands for it."""
+    found = cursor.arguments()
+    require_count(cursor, found, 2, 2)
+    for kind, word in zip((_ADDRESS_4, _ADDRESS_6), found):
+        require(cursor, kind, word)
+    return found
+
+
 # ---- zones and names -------------------------------------------------------------------------------------------------
 
 
@@ -388,6 +420,67 @@ def has_transfer(cursor: Cursor, scope: Scope, _head: Words, options: Options) -
     """Where a zone comes from must be said."""
     if scope.since("1.12.2") and "transfer" not in {name for name, _words in options}:
         raise cursor.refuse("option 'transfer from' is missing", "transfer from ADDRESS")
+
+
+# What an update may name: the types that github.com/miekg/dns can read, but for those of transfers and of DNSSEC.
+_UPDATED = v.TYPES - frozenset(
+    """
+    ATMA AXFR CDNSKEY CDS DLV DNSKEY DS IXFR KEY MAILA MAILB NSEC NSEC3 NSEC3PARAM NXT None OPT RRSIG Reserved SIG TA
+    TALINK TKEY TSIG UNSPEC ZONEMD
+    """.split()
+)
+_UPDATED_TYPE = Kind("a type of record such as A", lambda word: word.upper() in _UPDATED or _is_numbered_type(word))
+
+
+def _is_numbered_type(word: str) -> bool:
+    """``TYPE1`` and the like; which numbers CoreDNS can read is not looked at."""
+    return word.upper().startswith("TYPE") and v.digits(16).accepts(word[4:]) and 0 < int(word[4:]) < 65535
+
+
+def origin(cursor: Cursor, scope: Scope) -> Words:
+    """One zone, or that of the server block where it has one alone."""
+    found = cursor.arguments()
+    require_count(cursor, found, 0, 1)
+    if any(map(depends_on_environment, found or scope.keys)):
+        return ()
+    zones = {zone.names if isinstance(zone, v.Zone) else () for zone in map(v.zone_of_key, found or scope.keys)}
+    names = {name for group in zones for name in group}
+    if len(names) != 1 or () in zones:
+        raise cursor.refuse(f"{len(names)} zones", "one zone, as the argument or as that of the server block")
+    return tuple(names)
+
+
+def permission(cursor: Cursor, _scope: Scope) -> Words:
+    """A key, a name, and types of records."""
+    found = cursor.arguments()
+    require_count(cursor, found, 3, None)
+    if not found[0].strip() or found[0] in ("*", "@") or not v.is_domain_name(found[0]):
+        raise cursor.refuse(f"key {found[0]!r}", "the name of a key of plugin tsig")
+    for word in found[2:]:
+        if word != "*":
+            require(cursor, _UPDATED_TYPE, word)
+        elif len(found) > 3:
+            raise cursor.refuse("'*' among other types", "* alone, or types")
+    return found
+
+
+def permission_in_zone(cursor: Cursor, _scope: Scope, head: Words, options: Options) -> None:
+    """What may be updated lies in the zone."""
+    option, found = options[-1]
+    if option != "allow" or not head or found[1] in ("*", "@") or depends_on_environment(found[1]):
+        return
+    name = found[1].lower().rstrip(".") + "."
+    is_below = head[0] == "." or name == head[0] or name.endswith(f".{head[0]}")
+    if not v.is_domain_name(name) or not is_below:
+        raise cursor.refuse(f"option allow: name {found[1]!r}", f"a name in zone {head[0].rstrip('.') or '.'}")
+
+
+def dynupdate(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+    """What a zone begins with, and who may change what."""
+    names = {name for name, _words in options}
+    for name, expected in (("file", "file PATH"), ("allow", "allow KEY NAME TYPE")):
+        if name not in names:
+            raise cursor.refuse(f"option {name!r} is missing", expected)
 
 
 def hosts_entry(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:

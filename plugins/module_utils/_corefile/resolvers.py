@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import values as v
@@ -111,10 +112,12 @@ def forward(cursor: Cursor, scope: Scope, head: Words, options: Options) -> None
         age, expire = v.seconds(found["max_age"][0]), v.seconds(found.get("expire", ("10s",))[0])
         if age is not None and expire is not None and 0 < age < expire:
             raise cursor.refuse(f"max_age {found['max_age'][0]} is less than expire", "at least as long as expire")
-    schemes = ("dns", "tls", "https") if scope.since("1.14.5") else ("dns", "tls")
+    schemes = ("dns", "tls", *(("https",) if scope.since("1.14.5") else ()))
+    schemes = (*schemes, "quic") if scope.since("1.15.0") else schemes
     for server in head[1:]:
         _require_server(cursor, server, schemes, scope, names=scope.since("1.14.4"))
-        names_itself = v.split_scheme(server)[0] == "tls" and "%" in server and scope.since("1.13.2")
+        proves_names = ("tls", "quic") if scope.since("1.15.0") else ("tls",)
+        names_itself = v.split_scheme(server)[0] in proves_names and "%" in server and scope.since("1.13.2")
         if names_itself and "tls_servername" in found:
             raise cursor.refuse(f"{server!r} and tls_servername both name the server", "one of the two")
     if len(head) - 1 > MOST_SERVERS:
@@ -229,6 +232,11 @@ def _name(cursor: Cursor, found: Words, scope: Scope) -> None:
     require_count(cursor, found, 2, None)
     match = found[0].lower() if len(found) > 2 else "exact"
     old, new = found[1:3] if len(found) > 2 else found
+    if found[3:4] == ("metadata",) and scope.since("1.15.0"):
+        _with_metadata(cursor, match, old, new)
+        if len(found) > 4:
+            _answers(cursor, found[4:])
+        return
     if len(found) > 3 and scope.since("1.8.4"):
         _answers(cursor, found[3:])
     elif len(found) > 3:
@@ -242,6 +250,23 @@ def _name(cursor: Cursor, found: Words, scope: Scope) -> None:
     if match == "exact":
         # The new name is a pattern here, for what is done to the answer.
         _require_groups(cursor, new, old)
+
+
+def _with_metadata(cursor: Cursor, match: str, pattern: str, replacement: str) -> None:
+    """A new name with groups of the pattern and labels of plugin metadata in braces."""
+    if match != "regex":
+        raise cursor.refuse("metadata", "it behind a rule with regex alone")
+    require(cursor, v.PATTERN, pattern)
+    groups = groups_of(pattern)
+    outside = re.sub(r"\{([^}]*)\}", "", replacement)
+    if "{" in outside or "}" in outside:
+        raise cursor.refuse(f"{replacement!r}", "each brace closed")
+    for label in re.findall(r"\{([^}]*)\}", replacement):
+        number = v.whole_number(label)
+        if number is None and ("{" in label or not all(label.partition("/"))):
+            raise cursor.refuse(f"{{{label}}}", "the number of a group, or a label such as kubernetes/client-namespace")
+        if number is not None and groups is not None and not 0 <= number <= groups:
+            raise cursor.refuse(f"{replacement!r} names more groups than {pattern!r} has", f"at most {groups}")
 
 
 def _require_groups(cursor: Cursor, pattern: str, replacement: str) -> None:

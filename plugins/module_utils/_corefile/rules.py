@@ -3,8 +3,8 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """What each plugin takes: arguments, options, how often.
 
-``plugin/*/setup.go`` of ``github.com/coredns/coredns`` at v1.14.7, and at v1.7.0 and v1.11.3 where they differ. Files
-that a Corefile names are taken to be there and right: they belong to another machine.
+``plugin/*/setup.go`` of ``github.com/coredns/coredns`` at v1.15.0, and at v1.7.0, v1.11.3 and v1.14.7 where they
+differ. Files that a Corefile names are taken to be there and right: they belong to another machine.
 """
 
 from __future__ import annotations
@@ -54,12 +54,27 @@ RULES: dict[str, Rule] = {
             "allow": Option(words(0, None, v.NETWORK)),
             "default": Option(words(1, 1, v.one_of("use", "ignore", "reject", "skip", any_case=True))),
             "udp_session_tracking": Option(words(1, 2, v.DURATION, _POSITIVE)),
+            "tlv_metadata": Option(NO_WORDS, since="1.15.0"),
         },
     ),
     "tls": Rule(before("1.14.7", words(2, 3), r.tls_files), r.TLS_OPTIONS, check=r.tls),
-    "quic": Rule(NO_WORDS, _limits("max_streams", "worker_pool_size", low=1), often="first"),
+    "quic": Rule(
+        NO_WORDS,
+        {
+            **_limits("max_streams", "worker_pool_size", low=1),
+            "max_connections": Option(words(1, 1, _NOT_NEGATIVE), since="1.15.0", once=True),
+        },
+        often="first",
+    ),
     "grpc_server": Rule(NO_WORDS, _limits("max_streams", "max_connections", low=0), often="first"),
-    "https": Rule(NO_WORDS, _limits("max_connections", low=0), often="first"),
+    "https": Rule(
+        NO_WORDS,
+        {
+            **_limits("max_connections", low=0),
+            "max_streams": Option(words(1, 1, v.number(0, 2**32 - 1)), since="1.15.0", once=True),
+        },
+        often="first",
+    ),
     "https3": Rule(
         NO_WORDS,
         {
@@ -160,13 +175,17 @@ RULES: dict[str, Rule] = {
         unread_before="1.14.4",
     ),
     "dns64": Rule(
-        words(0, 1, v.NETWORK_6),
+        before("1.15.0", words(0, 1, v.NETWORK_6), words(0, 1, v.NETWORK_64)),
         {
-            "prefix": Option(one(v.NETWORK_6)),
+            "prefix": Option(before("1.15.0", one(v.NETWORK_6), one(v.NETWORK_64))),
             "translate_all": Option(flag),
             "allow_ipv4": Option(flag, since="1.8.7"),
         },
         opens=lambda head, _scope: not head,
+    ),
+    "siit": Rule(
+        NO_WORDS,
+        {"ipv6_prefix": Option(one(r.SIIT_NETWORK)), "eam": Option(r.siit_pair)},
     ),
     "any": Rule(nothing, {}, often="first", unread_before="1.14.4"),
     "chaos": Rule(REST, {}, often="first", block_since="1.14.4"),
@@ -244,6 +263,8 @@ RULES: dict[str, Rule] = {
             **{part: Option(words(1, None, r.TEMPLATE)) for part in ("answer", "additional", "authority")},
             "rcode": Option(one(v.Kind("a response code such as NXDOMAIN", v.RCODES.__contains__))),
             "ederror": Option(words(1, 2, v.digits(16), v.ANY), since="1.10.1"),
+            "var": Option(first_words(r.VARIABLE, 2), since="1.15.0"),
+            "expr": Option(words(1, None), since="1.15.0"),
             "fallthrough": _FALLTHROUGH,
             "upstream": _UPSTREAM,
         },
@@ -255,6 +276,18 @@ RULES: dict[str, Rule] = {
             "source": Option(words(1, 1, v.ADDRESS), since="1.14.5", once=True),
         },
         check=r.transfer_targets,
+    ),
+    "dynupdate": Rule(
+        r.origin,
+        {
+            "database": Option(words(1, 1, r.NOT_EMPTY), once=True),
+            "file": Option(words(1, 1), once=True),
+            **_limits("max_records", "max_bytes", "max_update_records", low=1),
+            "allow": Option(r.permission),
+        },
+        often="once",
+        each=r.permission_in_zone,
+        check=r.dynupdate,
     ),
     "hosts": Rule(
         REST,
@@ -286,11 +319,18 @@ RULES: dict[str, Rule] = {
             **{name: Option(one()) for name in ("subscription", "tenant", "client", "secret", "environment")},
             "fallthrough": _FALLTHROUGH,
             "access": Option(one(v.one_of("public", "private")), since="1.6.8"),
+            "refresh": Option(one(r.ABOVE_ZERO), since="1.15.0"),
         },
     ),
     "clouddns": Rule(
         r.cloud_zones(3),
-        {"upstream": _UPSTREAM, "credentials": Option(one()), "fallthrough": _FALLTHROUGH},
+        {
+            "upstream": _UPSTREAM,
+            "credentials": Option(one()),
+            "fallthrough": _FALLTHROUGH,
+            "endpoint": Option(one(), since="1.15.0"),
+            "refresh": Option(one(r.ABOVE_ZERO), since="1.15.0"),
+        },
     ),
     "k8s_external": Rule(
         REST,
@@ -329,7 +369,7 @@ RULES: dict[str, Rule] = {
         REST,
         {
             "transfer": Option(r.transfer_from),
-            "catalog": Option(REST, since="1.14.5"),
+            "catalog": Option(words(0, None, v.ZONE), since="1.14.5"),
             "fallthrough": Option(REST, since="1.14.4"),
             "upstream": Option(REST, gone="1.8.0"),
         },
@@ -342,6 +382,7 @@ RULES: dict[str, Rule] = {
             "stubzones": Option(flag),
             "fallthrough": _FALLTHROUGH,
             "debug": Option(flag),
+            "no_apex_fallback": Option(NO_WORDS, since="1.15.0"),
             "path": Option(one()),
             "endpoint": Option(words(1, None)),
             "upstream": _UPSTREAM,

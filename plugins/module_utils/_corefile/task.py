@@ -15,6 +15,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import (
     Corefile,
     CorefileError,
+    GrammarError,
     ServerBlock,
     parse,
 )
@@ -25,7 +26,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versio
     version_of_image,
     version_with_kubernetes,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import forwarded, fulfil
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def run_edit(
         "corefile": after,
         "version": version,
         "digest": digest(after),
+        "forwarded": [] if is_absent else forwarded(params),
         "api_requests": client.requests if client else 0,
         "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
     }
@@ -163,16 +165,16 @@ def run_info(params: Mapping[str, Any], *, client: KubeClient | None, path: Path
         raise CorefileError(name, "it is not there", "a Corefile", "Correct the path")
     findings = _findings(text, name, version, params)
     is_valid = not any(finding.level == REFUSED for finding in findings)
-    corefile = parse(text, name) if is_valid else None
-    findings += lint(corefile, name, version) if corefile else []
-    plan = _plan(text, version, params) if corefile else None
+    corefile, is_whole = _read(text, name)
+    findings += lint(corefile, name, version) if is_valid and is_whole else []
+    plan = _plan(text, version, params) if is_valid and is_whole else None
     return {
         "changed": False,
         "corefile": text,
         "version": version,
         "valid": is_valid,
         "findings": [finding.to_output() for finding in findings],
-        "server_blocks": _blocks(corefile) if corefile else [],
+        "server_blocks": _blocks(corefile),
         "migration": plan,
         "api_requests": client.requests if client else 0,
     }
@@ -193,6 +195,14 @@ def _plan(text: str, version: str, params: Mapping[str, Any]) -> dict[str, Any] 
         "steps": [step.to_output() for step in plan.steps],
         "corefile": plan.text,
     }
+
+
+def _read(text: str, name: str) -> tuple[Corefile, bool]:
+    """The structure of a text, and whether that is all of it; of a broken one that before the fault."""
+    try:
+        return parse(text, name), True
+    except GrammarError as error:
+        return error.read, False
 
 
 def _blocks(corefile: Corefile) -> list[dict[str, Any]]:

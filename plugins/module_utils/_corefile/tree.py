@@ -27,10 +27,12 @@ class GrammarError(CorefileError):
 
     :param file: the file, and
     :param line: the line that CoreDNS names.
+    :ivar read: what could be read before: the text up to the end of the last whole block.
     """
 
     def __init__(self, file: str, line: int, seen: str) -> None:
         self.file, self.line = file, line
+        self.read = Corefile("", ())
         super().__init__(f"{file}:{line}", seen)
 
 
@@ -133,6 +135,13 @@ class ServerBlock:
         return bool(self.keys) and not self.is_snippet and not self.is_import
 
     @property
+    def end(self) -> int:
+        """The offset behind its last word; 0 where it has none."""
+        if self.closing:
+            return self.closing.end
+        return max([*(key.end for key in self.keys), *(one.end for one in self.directives)], default=0)
+
+    @property
     def shares_its_end(self) -> bool:
         """Whether its closing brace is its last plugin's: one is missing, and CoreDNS does not notice."""
         return bool(self.closing and self.directives and self.closing.end == self.directives[-1].end)
@@ -205,7 +214,13 @@ def parse(text: str, file: str = "Corefile") -> Corefile:
     :param file: what errors call it.
     :raises GrammarError: CoreDNS could not read it.
     """
-    return Corefile(text, Parser(tokenize(text), file).blocks())
+    parser = Parser(tokenize(text), file)
+    try:
+        return Corefile(text, parser.blocks())
+    except GrammarError as error:
+        end = max((block.end for block in parser.whole), default=0)
+        error.read = Corefile(text[:end], tuple(parser.whole))
+        raise
 
 
 class Parser:
@@ -219,6 +234,8 @@ class Parser:
         self._snippets: dict[str, tuple[Token, ...]] = {}
         self._tokens = list(tokens)
         self._at = -1
+        # The blocks that were read to their end.
+        self.whole: list[ServerBlock] = []
 
     # ---- moving ---------------------------------------------------------------------------------------------
 
@@ -298,10 +315,9 @@ class Parser:
 
         :raises GrammarError: CoreDNS could not read the text.
         """
-        blocks: list[ServerBlock] = []
         while self._next():
-            blocks.append(self._block())
-        return tuple(blocks)
+            self.whole.append(self._block())
+        return tuple(self.whole)
 
     def _block(self) -> ServerBlock:
         if self._token.text == IMPORT and not self._splices:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _PORTS = {"dns": "53", "tls": "853", "quic": "853", "grpc": "443", "https": "443", "https3": "443"}
 _VIEWS_SHARE_SINCE = (1, 14, 3)
+_TLS_AGREES_SINCE = (1, 15, 0)
 _SCHEME_SINCE = {"https": "1.1.3", "quic": "1.11.0", "https3": "1.13.2"}
 
 
@@ -64,6 +65,7 @@ def validate(
     findings = [*_of_keys(loaded, file, number)]
     if not findings:
         findings = [*_of_plugins(loaded, file, number, known), *_of_zones(loaded, file, number)]
+        findings += _of_listeners(loaded, file, number) if number >= _TLS_AGREES_SINCE else ()
     return [*findings, *(_unseen(token, file) for token in loaded.unseen)]
 
 
@@ -151,6 +153,30 @@ def _of_zones(loaded: Loaded, file: str, version: Version) -> Iterator[Finding]:
                         yield _twice(key, file, name, served)
                     elif not is_filtered:
                         served[address] = key
+
+
+def _of_listeners(loaded: Loaded, file: str, version: Version) -> Iterator[Finding]:
+    """Server blocks that share a listener of TLS, of which only some have a certificate: ``tlsconfig.go``."""
+    listeners: dict[tuple[str, str, str], tuple[bool, Token]] = {}
+    for block in loaded.blocks:
+        has_tls = "tls" in block.plugins
+        for key in block.keys:
+            zone = _zone(key.text, version)
+            if isinstance(zone, str) or zone.transport in ("dns", "unix"):
+                continue
+            for address in _addresses(block):
+                listener = (zone.transport, address, zone.port or _PORTS.get(zone.transport, ""))
+                other_has_tls, other = listeners.setdefault(listener, (has_tls, key))
+                if other_has_tls != has_tls:
+                    place = f"{other.file or file}:{other.line}"
+                    yield Finding(
+                        REFUSED,
+                        key.file or file,
+                        key.line,
+                        f"{key.text} shares its listener with {other.text} at {place}; only one has plugin tls",
+                        expected="the same certificate for every server block of a listener",
+                        remedy="Give both the same plugin tls, or different ports",
+                    )
 
 
 def _overlaps(address: str, served: Mapping[str, Token]) -> bool:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.patterns import is_pattern
 
@@ -41,8 +40,7 @@ RCODES = frozenset(
 OPCODES = frozenset("QUERY IQUERY STATUS NOTIFY UPDATE".split())
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """What one word may be.
 
     :param expected: the same in words, for an error.
@@ -140,8 +138,7 @@ def split_scheme(word: str) -> tuple[str, str]:
     return (scheme, rest) if separator and scheme in SCHEMES else ("dns", word)
 
 
-@dataclass(frozen=True)
-class Zone:
+class Zone(NamedTuple):
     """A key of a server block.
 
     :param names: the zones, fully qualified; several for a network that ends within a label.
@@ -220,12 +217,17 @@ ADDRESS = Kind("an IP address", is_address)
 NETWORK = Kind("a network such as 192.0.2.0/24", is_network)
 LISTENER = Kind("host:port, or :port", lambda word: split_host_port(word) is not None)
 DOMAIN = Kind("a domain name", is_domain_name)
+ZONE = Kind("a zone", lambda word: isinstance(zone_of_key(word), Zone))
 PATTERN = Kind("a regular expression in Go's syntax, at most 10,000 bytes", is_pattern)
 RCODE = Kind("a response code such as NXDOMAIN", lambda word: word.upper() in RCODES)
 DURATION = Kind("a duration such as 30s", lambda word: seconds(word) is not None)
 NETWORK_6 = Kind(
     "an IPv6 network of 32 to 96 bits, in whole octets",
     lambda word: is_network(word) and ":" in word and int(word.partition("/")[2]) in range(32, 97, 8),
+)
+NETWORK_64 = Kind(
+    "an IPv6 network of 32, 40, 48, 56, 64 or 96 bits",
+    lambda word: is_network(word) and ":" in word and int(word.partition("/")[2]) in (32, 40, 48, 56, 64, 96),
 )
 ADDRESS_WITH_PORT = Kind("an IP address, with or without a port", _is_address_with_port)
 

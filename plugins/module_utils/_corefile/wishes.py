@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
     Wanted,
+    Words,
+    move,
+    move_block,
     put,
     put_block,
     remove,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 POLICIES = ("random", "round_robin", "sequential")
 MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
 ACL_ACTIONS = ("allow", "block", "filter", "drop")
+CACHE_OPTIONS = ("success", "denial", "prefetch", "serve_stale", "servfail")
 POD_MODES = ("disabled", "insecure", "verified")
 
 
@@ -36,10 +40,12 @@ class PluginWish:
     """A plugin in general form.
 
     :param is_wanted: ``False`` takes it out.
+    :param before: name and arguments of the plugin right before which it stands; empty for wherever it is.
     """
 
     wanted: Wanted
     is_wanted: bool = True
+    before: Words = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class ZoneWish:
     zone: str
     plugins: tuple[PluginWish, ...]
     is_wanted: bool = True
+    before: str = ""
 
 
 def fulfil(corefile: Corefile, params: Mapping[str, Any]) -> Corefile:
@@ -68,40 +75,40 @@ def fulfil(corefile: Corefile, params: Mapping[str, Any]) -> Corefile:
             continue
         corefile = put_block(corefile, one.zone, tuple(wish.wanted for wish in one.plugins if wish.is_wanted))
         for wish in one.plugins:
-            if not wish.is_wanted:
+            if not wish.is_wanted or wish.before:
                 corefile = _fulfil_plugin(corefile, one.zone, wish)
+        if one.before:
+            corefile = move_block(corefile, one.zone, one.before)
     return corefile
 
 
+def forwarded(params: Mapping[str, Any]) -> list[str]:
+    """The zones for which servers are named, and which must be reached afterwards; ``.`` for all other names."""
+    upstreams = params.get("upstreams") or {}
+    zones = ["."] if upstreams.get("servers") and _is_present(upstreams) else []
+    return [*zones, *(one["domain"] for one in params.get("stub_domains") or () if _is_present(one))]
+
+
 def _fulfil_plugin(corefile: Corefile, zone: str, wish: PluginWish) -> Corefile:
-    if wish.is_wanted:
-        return put(corefile, zone, wish.wanted)
-    return remove(corefile, zone, wish.wanted.name, wish.wanted.arguments)
+    wanted = wish.wanted
+    if not wish.is_wanted:
+        return remove(corefile, zone, wanted.name, wanted.arguments)
+    corefile = put(corefile, zone, wanted)
+    return move(corefile, zone, (wanted.name, *(wanted.arguments or ())), wish.before) if wish.before else corefile
 
 
 # ---- the block of one zone -------------------------------------------------------------------------------------------
 
 
 def _wished_plugins(corefile: Corefile, zone: str, params: Mapping[str, Any]) -> list[PluginWish]:
-    wishes = [PluginWish(one) for one in _forward(corefile, zone, params.get("upstreams") or {})]
-    if params.get("cache_ttl") is not None:
-        wishes.append(PluginWish(Wanted("cache", _cache_arguments(corefile, zone, params["cache_ttl"]))))
-    kubernetes = [
-        (option, (str(params[name]),))
-        for name, option in (("kubernetes_ttl", "ttl"), ("kubernetes_pods", "pods"))
-        if params.get(name) is not None
-    ]
-    if kubernetes:
-        wishes.append(PluginWish(Wanted("kubernetes", None, tuple(kubernetes))))
-    entries = tuple((entry["address"], tuple(entry["names"]) or None) for entry in params.get("hosts") or ())
-    if entries:
-        # What is not listed must be asked for elsewhere.
-        present = require_block(corefile, zone).find("hosts")
-        through = (("fallthrough", ()),) if present is None else ()
-        wishes.append(PluginWish(Wanted("hosts", None, (*entries, *through))))
-    wishes += [PluginWish(Wanted(name)) for name in ("log", "errors") if params.get(name)]
+    wishes = _forward(corefile, zone, params.get("upstreams") or {})
+    wishes += _cache(corefile, zone, params.get("cache") or {})
+    wishes += _kubernetes(params.get("kubernetes") or {})
+    wishes += _hosts(corefile, zone, params.get("hosts") or ())
+    for name in ("log", "errors"):
+        wishes += _presence(corefile, zone, name, (), params.get(name))
+    wishes += _presence(corefile, zone, "autopath", ("@kubernetes",), params.get("autopath"))
     if params.get("autopath"):
-        wishes.append(PluginWish(Wanted("autopath", ("@kubernetes",))))
         wishes.append(PluginWish(Wanted("kubernetes", None, (("pods", ("verified",)),))))
     wishes += [_rewrite(one) for one in params.get("rewrites") or ()]
     wishes += [_template(one) for one in params.get("templates") or ()]
@@ -112,6 +119,42 @@ def _wished_plugins(corefile: Corefile, zone: str, params: Mapping[str, Any]) ->
     return [*wishes, *(_plugin_wish(one) for one in params.get("plugins") or ())]
 
 
+def _presence(corefile: Corefile, zone: str, name: str, arguments: Words, is_wanted: bool | None) -> list[PluginWish]:
+    """A plugin that is there with these arguments, or with none of its uses; ``None`` leaves it as it is."""
+    if is_wanted is None:
+        return []
+    if is_wanted:
+        return [PluginWish(Wanted(name, arguments or None))]
+    uses = [one for one in require_block(corefile, zone).directives if one.name == name]
+    return [PluginWish(Wanted(name, one.arguments), is_wanted=False) for one in uses]
+
+
+def _kubernetes(asked: Mapping[str, Any]) -> list[PluginWish]:
+    """The plugin ``kubernetes``; an empty list of zones to fall through for means all of them."""
+    options = [(option, (str(asked[option]),)) for option in ("ttl", "pods") if asked.get(option) is not None]
+    if asked.get("fallthrough") is not None:
+        options.append(("fallthrough", tuple(asked["fallthrough"])))
+    zones = tuple(asked["zones"]) if asked.get("zones") else None
+    return [PluginWish(Wanted("kubernetes", zones, tuple(options)))] if options or zones else []
+
+
+def _hosts(corefile: Corefile, zone: str, asked: Sequence[Mapping[str, Any]]) -> list[PluginWish]:
+    """Entries of the plugin ``hosts``, known by their address."""
+    if not asked:
+        return []
+    entries = tuple((one["address"], tuple(one["names"]) if _is_present(one) else None) for one in asked)
+    present = require_block(corefile, zone).find("hosts")
+    if present is None and not any(map(_is_present, asked)):
+        return []
+    # What is not listed must be asked for elsewhere.
+    through = (("fallthrough", ()),) if present is None else ()
+    return [PluginWish(Wanted("hosts", None, (*entries, *through)))]
+
+
+def _is_present(asked: Mapping[str, Any]) -> bool:
+    return bool(asked.get("state", "present") == "present")
+
+
 def _rewrite(asked: Mapping[str, Any]) -> PluginWish:
     """One rule of plugin ``rewrite`` about names."""
     match = asked.get("match") or "exact"
@@ -119,7 +162,7 @@ def _rewrite(asked: Mapping[str, Any]) -> PluginWish:
     kind = () if match == "exact" and not asked.get("answer") else (match,)
     answer = ("answer", "auto") if asked.get("answer") else ()
     words = ("name", *kind, asked["name"], asked["target"], *answer)
-    return PluginWish(Wanted("rewrite", words), asked.get("state", "present") == "present")
+    return PluginWish(Wanted("rewrite", words), _is_present(asked))
 
 
 def _template(asked: Mapping[str, Any]) -> PluginWish:
@@ -129,7 +172,7 @@ def _template(asked: Mapping[str, Any]) -> PluginWish:
     lines += [("answer", answer) for answer in asked.get("answers") or ()]
     lines += [("rcode", asked["rcode"])] if asked.get("rcode") else []
     lines += [("fallthrough",)] if asked.get("fallthrough") else []
-    return PluginWish(Wanted("template", words, (), tuple(lines)), asked.get("state", "present") == "present")
+    return PluginWish(Wanted("template", words, (), tuple(lines)), _is_present(asked))
 
 
 def _acl(rules: Sequence[Mapping[str, Any]]) -> PluginWish:
@@ -152,51 +195,70 @@ def _dns64(asked: Mapping[str, Any]) -> PluginWish:
     options += [
         (name, () if asked[name] else None) for name in ("translate_all", "allow_ipv4") if asked.get(name) is not None
     ]
-    return PluginWish(Wanted("dns64", None, tuple(options)))
+    return PluginWish(Wanted("dns64", None, tuple(options)), _is_present(asked))
 
 
-def _forward(corefile: Corefile, zone: str, upstreams: Mapping[str, Any]) -> list[Wanted]:
+def _forward(corefile: Corefile, zone: str, asked: Mapping[str, Any]) -> list[PluginWish]:
     """The plugin ``forward`` of everything that no other plugin answers."""
-    options: list[tuple[str, tuple[str, ...] | None]] = [
-        (option, (str(upstreams[option]),))
-        for option in ("policy", "max_concurrent", "tls_servername", "health_check")
-        if upstreams.get(option) is not None
+    if not asked:
+        return []
+    if not _is_present(asked):
+        return [PluginWish(Wanted("forward", (".",)), is_wanted=False)]
+    options: list[tuple[str, Words]] = [
+        (option, (str(asked[option]),))
+        for option in ("policy", "max_concurrent", "tls_servername")
+        if asked.get(option) is not None
     ]
-    servers = tuple(upstreams.get("servers") or ())
+    if asked.get("tls") is not None:
+        options.append(("tls", tuple(asked["tls"])))
+    if asked.get("health_check") is not None:
+        options.append(("health_check", words_of(asked["health_check"])))
+    servers = tuple(asked.get("servers") or ())
     if servers:
-        return [Wanted("forward", (".", *servers), tuple(options))]
+        return [PluginWish(Wanted("forward", (".", *servers), tuple(options)))]
     if not options:
         return []
     present = require_block(corefile, zone).find("forward", ".")
     if present is None:
         raise CorefileError("upstreams", f"the block of {zone!r} forwards nothing", "upstreams.servers")
-    return [Wanted("forward", present.arguments, tuple(options))]
+    return [PluginWish(Wanted("forward", present.arguments, tuple(options)))]
 
 
-def _cache_arguments(corefile: Corefile, zone: str, ttl: int) -> tuple[str, ...]:
-    """The time to live, and the zones that the cache already names."""
+def _cache(corefile: Corefile, zone: str, asked: Mapping[str, Any]) -> list[PluginWish]:
+    """The plugin ``cache``; the zones that it names already stay."""
+    if not asked:
+        return []
+    if not _is_present(asked):
+        return [PluginWish(Wanted("cache"), is_wanted=False)]
+    options = tuple((name, words_of(asked[name])) for name in CACHE_OPTIONS if asked.get(name) is not None)
+    if asked.get("ttl") is None:
+        return [PluginWish(Wanted("cache", None, options))]
     present = require_block(corefile, zone).find("cache")
     zones = [word for word in (present.arguments if present else ()) if not word.isdecimal()]
-    return (str(ttl), *zones)
+    return [PluginWish(Wanted("cache", (str(asked["ttl"]), *zones), options))]
 
 
 # ---- further blocks --------------------------------------------------------------------------------------------------
 
 
 def _wished_zones(corefile: Corefile, params: Mapping[str, Any]) -> list[ZoneWish]:
-    zones = [_stub(corefile, one["domain"], one["servers"]) for one in params.get("stub_domains") or ()]
+    zones = [_stub(corefile, one) for one in params.get("stub_domains") or ()]
     for one in params.get("zones") or ():
         _require_name(f"zone {one['zone']!r}", one["zone"])
         plugins = tuple(_plugin_wish(plugin) for plugin in one.get("plugins") or ())
-        zones.append(ZoneWish(one["zone"], plugins, one.get("state", "present") == "present"))
+        zones.append(ZoneWish(one["zone"], plugins, _is_present(one), one.get("before") or ""))
     return zones
 
 
-def _stub(corefile: Corefile, domain: str, servers: Sequence[str]) -> ZoneWish:
+def _stub(corefile: Corefile, asked: Mapping[str, Any]) -> ZoneWish:
+    domain = asked["domain"]
     _require_name(f"stub domain {domain!r}", domain)
-    answered = PluginWish(Wanted("forward", (".", *servers)))
+    zone = f"{domain}:53"
+    if not _is_present(asked):
+        return ZoneWish(zone, (), is_wanted=False)
+    answered = PluginWish(Wanted("forward", (".", *asked["servers"])))
     plugins = (PluginWish(Wanted("errors")), PluginWish(Wanted("cache", ("30",))), answered)
-    return ZoneWish(f"{domain}:53", plugins if corefile.server(domain) is None else (answered,), bool(servers))
+    return ZoneWish(zone, plugins if corefile.server(domain) is None else (answered,))
 
 
 def _require_name(what: str, name: str) -> None:
@@ -224,7 +286,7 @@ def _plugin_wish(plugin: Mapping[str, Any]) -> PluginWish:
         # In quotes too, a brace alone opens or closes a block.
         if "{" in words or "}" in words:
             raise CorefileError(f"plugin {name!r}", "a brace among its words", "words; lines make its block")
-    return PluginWish(wanted, plugin.get("state", "present") == "present")
+    return PluginWish(wanted, _is_present(plugin), words_of(plugin.get("before") or ""))
 
 
 def _option_words(plugin: str, words: Any) -> tuple[str, ...] | None:

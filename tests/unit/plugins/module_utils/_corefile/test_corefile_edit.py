@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
     Wanted,
     move,
+    move_block,
     put,
     put_block,
     remove,
@@ -34,16 +35,67 @@ def changed_lines(before: str, after: str) -> list[str]:
 @pytest.mark.parametrize(
     ("params", "lines"),
     [
-        ({"cache_ttl": 30}, []),
-        ({"cache_ttl": 300}, ["-     cache 30 {", "+     cache 300 {"]),
-        ({"kubernetes_ttl": 5}, ["-        ttl 30", "+        ttl 5"]),
+        ({"cache": {"ttl": 30}}, []),
+        ({"cache": {"ttl": 300}}, ["-     cache 30 {", "+     cache 300 {"]),
+        ({"kubernetes": {"ttl": 5}}, ["-        ttl 30", "+        ttl 5"]),
         (
             {"upstreams": {"servers": ["192.0.2.1", "192.0.2.2:5353"]}},
             ["-     forward . /etc/resolv.conf {", "+     forward . 192.0.2.1 192.0.2.2:5353 {"],
         ),
         ({"upstreams": {"policy": "sequential"}}, ["+        policy sequential"]),
         ({"log": True}, ["+     log"]),
-        ({"kubernetes_pods": "verified"}, ["-        pods insecure", "+        pods verified"]),
+        ({"kubernetes": {"pods": "verified"}}, ["-        pods insecure", "+        pods verified"]),
+        (
+            {"kubernetes": {"zones": ["cluster.local"], "fallthrough": []}},
+            [
+                "-     kubernetes cluster.local in-addr.arpa ip6.arpa {",
+                "+     kubernetes cluster.local {",
+                "-        fallthrough in-addr.arpa ip6.arpa",
+                "+        fallthrough",
+            ],
+        ),
+        (
+            {"cache": {"success": "9984 30", "prefetch": "10 1m 10%", "serve_stale": "1h immediate", "servfail": "0"}},
+            [
+                "+        success 9984 30",
+                "+        prefetch 10 1m 10%",
+                "+        serve_stale 1h immediate",
+                "+        servfail 0",
+            ],
+        ),
+        (
+            {"cache": {"state": "absent"}},
+            [
+                "-     cache 30 {",
+                "-        disable success cluster.local",
+                "-        disable denial cluster.local",
+                "-     }",
+            ],
+        ),
+        (
+            {
+                "upstreams": {
+                    "servers": ["tls://192.0.2.1"],
+                    "tls": ["/ca.pem"],
+                    "tls_servername": "dns.example",
+                    "health_check": "5s no_rec",
+                }
+            },
+            [
+                "-     forward . /etc/resolv.conf {",
+                "+     forward . tls://192.0.2.1 {",
+                "+        tls_servername dns.example",
+                "+        tls /ca.pem",
+                "+        health_check 5s no_rec",
+            ],
+        ),
+        (
+            {"upstreams": {"state": "absent"}},
+            ["-     forward . /etc/resolv.conf {", "-        max_concurrent 1000", "-     }"],
+        ),
+        ({"errors": False, "log": False, "autopath": False}, ["-     errors"]),
+        ({"errors": True, "hosts": [{"address": "192.0.2.1", "state": "absent"}]}, []),
+        ({"dns64": {"state": "absent"}}, []),
         (
             {"autopath": True},
             ["-        pods insecure", "+        pods verified", "+     autopath @kubernetes"],
@@ -139,7 +191,7 @@ def test_wishes_change_only_their_lines(params: dict[str, object], lines: list[s
 def test_a_stub_domain_goes_as_it_came() -> None:
     stub = {"domain": "corp.example.com", "servers": ["198.51.100.53"]}
     with_stub = fulfil(parse(KUBEADM), ({"stub_domains": [stub]}))
-    without = fulfil(with_stub, ({"stub_domains": [{**stub, "servers": []}]}))
+    without = fulfil(with_stub, ({"stub_domains": [{"domain": stub["domain"], "state": "absent"}]}))
     assert without.text == KUBEADM
 
 
@@ -175,7 +227,7 @@ def test_entries_of_hosts_are_found_by_their_address_and_stand_before_what_falls
     hosts = [{"address": "192.0.2.1", "names": ["b"]}, {"address": "192.0.2.2", "names": ["c"]}]
     expected = text.replace("192.0.2.1 a\n", "192.0.2.1 b\n    192.0.2.2 c\n")
     assert fulfil(parse(text), {"hosts": hosts}).text == expected
-    without = [{"address": "192.0.2.1", "names": []}]
+    without = [{"address": "192.0.2.1", "state": "absent"}]
     assert fulfil(parse(text), {"hosts": without}).text == text.replace("    192.0.2.1 a\n", "")
 
 
@@ -198,10 +250,24 @@ def test_a_block_given_as_a_whole_keeps_lines_that_are_equal() -> None:
 def test_a_plugin_moves_with_the_comment_above_it() -> None:
     text = ". {\n  errors\n  # one\n  # two\n  cache 30 # three\n  whoami\n}\n"
     expected = ". {\n  # one\n  # two\n  cache 30 # three\n  errors\n  whoami\n}\n"
-    assert move(parse(text), ".", "cache", "errors").text == expected
-    assert move(parse(expected), ".", "cache", "errors").text == expected
-    assert move(parse(expected), ".", "errors", "cache").text.replace("  errors\n", "") == expected.replace(
+    assert move(parse(text), ".", ("cache",), ("errors",)).text == expected
+    assert move(parse(expected), ".", ("cache",), ("errors",)).text == expected
+    assert move(parse(expected), ".", ("errors",), ("cache",)).text.replace("  errors\n", "") == expected.replace(
         "  errors\n", ""
+    )
+
+
+def test_one_of_several_rules_moves_by_its_words_and_a_block_by_its_zone() -> None:
+    text = "a {\n}\n# of b\nb {\n  rewrite name x y\n  # first\n  rewrite name x z\n}\n"
+    rule = {"name": "rewrite", "arguments": ["name", "x", "z"], "before": "rewrite name x y"}
+    wishes = {"zones": [{"zone": "b", "plugins": [rule], "before": "a"}]}
+    expected = "# of b\nb {\n  # first\n  rewrite name x z\n  rewrite name x y\n}\na {\n}\n"
+    assert fulfil(parse(text), wishes).text == expected
+    assert fulfil(parse(expected), wishes).text == expected
+    # New, and in its place at once.
+    new = {"name": "rewrite", "arguments": ["name", "w", "z"], "before": "rewrite name x z"}
+    assert fulfil(parse(expected), {"zone": "b", "plugins": [new]}).text == expected.replace(
+        "  # first", "  rewrite name w z\n  # first"
     )
 
 
@@ -214,14 +280,14 @@ def test_a_plugin_moves_with_the_comment_above_it() -> None:
 )
 def test_what_cannot_move_is_said(text: str, message: str) -> None:
     with pytest.raises(CorefileError) as refused:
-        move(parse(text), ".", "cache", "errors")
+        move(parse(text), ".", ("cache",), ("errors",))
     assert message in str(refused.value)
 
 
 def test_a_brace_that_coredns_does_not_miss_is_asked_for() -> None:
     text = ". {\n  hosts {\n  }\n"
     assert validate(text) == []
-    for edit in (lambda: fulfil(parse(text), {"cache_ttl": 5}), lambda: migrate(text, "1.14.2", "1.14.7")):
+    for edit in (lambda: fulfil(parse(text), {"cache": {"ttl": 5}}), lambda: migrate(text, "1.14.2", "1.14.7")):
         with pytest.raises(CorefileError) as refused:
             edit()
         assert str(refused.value) == (
@@ -263,6 +329,27 @@ def test_edits_are_idempotent_and_lose_no_comment(lines: list[tuple[str, str]], 
     assert parse(removed.text) == removed
 
 
+ZONES = st.sampled_from(["a.example", "b.example:53", "tls://c.example", "10.0.0.0/8"])
+
+
+@given(st.lists(st.tuples(COMMENTS, ZONES), unique_by=lambda one: one[1], max_size=4), ZONES, ZONES)
+@settings(max_examples=150, deadline=None)
+def test_edits_of_blocks_commute_with_parsing(blocks: list[tuple[str, str]], zone: str, before: str) -> None:
+    text = "".join(f"{comment}{key} {{\n  whoami\n}}\n" for comment, key in blocks)
+    once = put_block(parse(text), zone, (Wanted("errors"), Wanted("cache", ("30",))))
+    assert parse(once.text) == once
+    assert put_block(once, zone, (Wanted("errors"), Wanted("cache", ("30",)))).text == once.text
+    if once.server(before):
+        moved = move_block(once, zone, before)
+        assert parse(moved.text) == moved
+        assert move_block(moved, zone, before).text == moved.text
+        assert sorted(moved.text.splitlines()) == sorted(once.text.splitlines())
+    removed = remove_block(once, zone)
+    assert parse(removed.text) == removed
+    assert removed.server(zone) is None
+    assert removed.text.count("#") == text.count("#")
+
+
 def test_removal_takes_the_line_along() -> None:
     assert remove(parse(KUBEADM), ".", "loop").text == KUBEADM.replace("    loop\n", "")
 
@@ -270,9 +357,9 @@ def test_removal_takes_the_line_along() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"cache_ttl": 0}, "Corefile:17: plugin cache: time to live '0'; expected at least 1 second"),
+        ({"cache": {"ttl": 0}}, "Corefile:17: plugin cache: time to live '0'; expected at least 1 second"),
         (
-            {"kubernetes_ttl": 3601},
+            {"kubernetes": {"ttl": 3601}},
             "Corefile:10: plugin kubernetes: option ttl: '3601'; expected a whole number from 0",
         ),
         (
@@ -296,7 +383,7 @@ def test_removal_takes_the_line_along() -> None:
         ({"plugins": [{"name": "nothing"}]}, "Unknown directive 'nothing'"),
         ({"zones": [{"zone": "a,b", "plugins": []}]}, "zone 'a,b': it is no domain name"),
         ({"stub_domains": [{"domain": "a b", "servers": ["192.0.2.1"]}]}, "it is no domain name"),
-        ({"zone": "example.org", "cache_ttl": 5}, "no server block serves 'example.org'; there are .:53"),
+        ({"zone": "example.org", "cache": {"ttl": 5}}, "no server block serves 'example.org'; there are .:53"),
     ],
 )
 def test_wrong_wishes_are_named(params: dict[str, object], message: str) -> None:

@@ -8,11 +8,12 @@ import random
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import LOST, MANUAL, NOTED, migrate
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import Corefile, parse
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import validate
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import KNOWN, VersionError
-from tests.support.corefiles import KUBEADM, NODE_CACHE, composed
+from tests.support.corefiles import KUBEADM, NODE_CACHE, composed, directives, written
 
 
 def block(*lines: str) -> str:
@@ -36,6 +37,13 @@ def block(*lines: str) -> str:
             ["forward . 192.0.2.1 {", "    force_tcp", "}"],
         ),
         ("1.0.6", "1.1.0", ["startup /bin/true a"], ["on startup /bin/true a"]),
+        (
+            "1.14.7",
+            "1.0.4",
+            ["forward . 192.0.2.1 {", "    force_tcp", "    policy sequential", "    except a", "}"],
+            ["proxy . 192.0.2.1 {", "    protocol dns force_tcp", "    policy first", "    except a", "}"],
+        ),
+        ("1.5.0", "1.2.2", ["file db {", "    reload 0", "}"], ["file db {", "    no_reload", "}"]),
         ("1.1.0", "1.0.6", ["on shutdown /bin/true a"], ["shutdown /bin/true a"]),
         (
             "1.6.9",
@@ -90,6 +98,8 @@ def test_the_new_form_takes_the_place_of_the_old(
         ("1.4.0", "1.5.0", "proxy . 192.0.2.1 {\npolicy least_conn\n}", "take out option policy least_conn"),
         ("1.4.0", "1.5.0", "proxy . 192.0.2.1 {\nhealth_check /health:8080\n}", "take out option health_check"),
         ("1.14.7", "1.4.0", "ready", "take out plugin ready"),
+        ("1.14.7", "1.0.4", "forward . 192.0.2.1 {\nexpire 5s\n}", "take out option expire 5s"),
+        ("1.14.7", "1.0.4", "forward . tls://192.0.2.1", "take out plugin forward"),
         ("1.14.7", "1.6.7", "forward . 192.0.2.1 {\nmax_concurrent 5\n}", "take out option max_concurrent 5"),
     ],
 )
@@ -114,6 +124,44 @@ def test_what_only_people_can_decide_stays_and_is_said(old: str, new: str, line:
     plan = migrate(block(line), old, new)
     assert plan.text == block(line)
     assert [said in step.what for step in plan.steps if step.kind == MANUAL] == [True]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        # Going down leaves alone what the target itself brought.
+        ("1.8.0", "1.5.0", ["forward . 192.0.2.1"], ["forward . 192.0.2.1"]),
+        ("1.15.0", "1.8.0", ["transfer a {", "    to *", "}"], ["transfer a {", "    to *", "}"]),
+        # An option stays where the version has it.
+        ("1.6.7", "1.7.0", ["cache {", "    serve_stale 1h", "}"], ["cache {", "    serve_stale 1h", "}"]),
+        ("1.7.0", "1.9.3", ["cache {", "    serve_stale", "}"], ["cache {", "    serve_stale", "}"]),
+        # A plugin without a zone is one of the server block's.
+        ("1.6.9", "1.8.0", ["kubernetes {", "    upstream", "}"], ["kubernetes {", "}"]),
+        # Quotes, comments and depth stay as they are written.
+        (
+            "1.4.0",
+            "1.5.0",
+            ['log . "a#b" # why', "template IN A a {", '    answer ""', "}", "proxy . 192.0.2.1"],
+            ['log . "a#b" # why', "template IN A a {", '    answer ""', "}", "forward . 192.0.2.1"],
+        ),
+    ],
+)
+def test_what_the_peer_gets_wrong_is_right(old: str, new: str, before: list[str], after: list[str]) -> None:
+    plan = migrate(block(*before), old, new)
+    assert plan.text == block(*after)
+    assert plan.is_lossless
+
+
+def test_an_empty_block_and_an_image_of_another_make_are_read() -> None:
+    assert migrate(". {\n}\n", "v1.6.2-100", "v1.14.2-eksbuild.1") == migrate(". {\n}\n", "1.6.2", "1.14.2")
+    assert migrate(". {\n}\n", "1.6.2", "1.14.2").text == ". {\n}\n"
+
+
+def test_two_proxies_for_everything_are_not_made_two_forwards_in_silence() -> None:
+    text = block("proxy . 192.0.2.1", "proxy . 192.0.2.2")
+    assert not migrate(text, "1.4.0", "1.5.0").is_complete
+    later = migrate(text, "1.4.0", "1.14.7").text
+    assert any("that one answers" in finding.text for finding in lint(parse(later)))
 
 
 def test_behaviour_that_changes_is_noted_where_the_plugin_is_used() -> None:
@@ -153,6 +201,60 @@ def test_transfer_goes_up_and_down_again() -> None:
     text = block("kubernetes a {", "    transfer to *", "}")
     up = migrate(text, "1.7.1", "1.14.7")
     assert migrate(up.text, "1.14.7", "1.7.1").text == text
+
+
+# What older versions have, in forms that came later.
+OLDER = [
+    "proxy . 192.0.2.1|policy first|protocol dns force_tcp|except a.example",
+    "proxy . /etc/resolv.conf|max_fails 2",
+    "kubernetes cluster.local|upstream|resyncperiod 5m|transfer to *",
+    "kubernetes cluster.local|transfer to 192.0.2.1 192.0.2.2|ttl 5",
+    "file db example.com|no_reload|transfer to *",
+    "file db example.com|upstream",
+    "auto example.org|directory /zones (.*) {1} 60",
+    "auto example.org|no_reload|transfer to 192.0.2.9",
+    "header|set ra aa|clear rd",
+    "forward . 192.0.2.1|failover REFUSED NOERROR",
+    "startup /bin/true a",
+    "secondary example.com|transfer from 192.0.2.1|upstream",
+]
+
+
+def written_for(version: str, chance: random.Random) -> str:
+    """A Corefile that a version takes, of one to four plugins, each used once."""
+    everything = [*directives(), *(line.split("|") for line in OLDER * 3)]
+    chance.shuffle(everything)
+    kept: list[str] = []
+    names: set[str] = set()
+    for lines in everything[:60]:
+        # One is the older name of the other.
+        name = lines[0].split()[0].replace("proxy", "forward")
+        text = "".join([*kept, written(lines, chance)])
+        whole = f"example.com {{\n{text}}}\n"
+        # A version may pass over words that say something to a later one; the migration to itself takes them out.
+        is_taken = not validate(whole, version=version) and not migrate(whole, version, version).steps
+        if name not in names and len(names) < 4 and is_taken:
+            kept.append(text.removeprefix("".join(kept)))
+            names.add(name)
+    return f"example.com {{\n{''.join(kept)}}}\n"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_up_and_down_again_gives_the_meaning_back(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same texts each time is what is wanted
+    low, high = sorted(chance.sample(range(len(KNOWN)), 2))
+    old, new = KNOWN[low], KNOWN[high]
+    text = written_for(old, chance)
+    up = migrate(text, old, new)
+    if not up.is_lossless:
+        # What cannot go up is said, and cannot come back.
+        assert any(step.kind in (LOST, MANUAL) and step.reason for step in up.steps)
+        return
+    down = migrate(up.text, new, old)
+    assert down.is_lossless, (old, new, text, down)
+    assert not [finding for finding in validate(down.text, version=old) if finding.level == REFUSED]
+    # An older form may have more than one way to say a thing; in the newer one they are the same.
+    assert meaning(parse(migrate(down.text, old, new).text)) == meaning(parse(up.text))
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -55,6 +55,15 @@ def test_a_quoted_word_is_read_back(word: str) -> None:
     assert [token.text for token in tokenize(quote(word))] == [word]
 
 
+def test_a_fault_keeps_what_was_read_before() -> None:
+    text = "# top\na {\n  whoami\n}\nb {\n  errors {\n"
+    with pytest.raises(GrammarError) as refused:
+        parse(text)
+    read = refused.value.read
+    assert render(read) == text[: text.index("\nb {")]
+    assert [block.names for block in read.servers] == [("a",)]
+
+
 def test_structure() -> None:
     corefile = parse(". a.example.com:1053 {\n  errors\n  forward . 192.0.2.1 {\n    policy random # why\n  }\n}\n")
     (block,) = corefile.blocks
@@ -93,9 +102,12 @@ def test_refusals_name_the_line(text: str, message: str) -> None:
 def test_what_can_be_read_is_rendered_byte_for_byte(text: str) -> None:
     try:
         corefile = parse(text)
-    except GrammarError:
-        return
-    assert render(corefile) == text
+        assert render(corefile) == text
+    except GrammarError as error:
+        # Of a text with a fault that goes for what is before it.
+        corefile = error.read
+        assert text.startswith(render(corefile))
+        assert parse(render(corefile)).blocks == corefile.blocks
     for block in corefile.blocks:
         for directive in block.directives:
             for token in directive.tokens:
