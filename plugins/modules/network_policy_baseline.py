@@ -240,12 +240,11 @@ api_requests:
   sample: 9
 """
 
-from typing import Any
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline_task import baseline
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import API_VERSIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, TEMPLATES
@@ -280,10 +279,7 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def job() -> dict[str, Any]:
-        return baseline(module.params, dump, module.warn, check=module.check_mode)
-
-    run(module, job)
+    run_shown(module, partial(baseline, warn=module.warn))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain 
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.relation import ports_at
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import carry_out
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import Rollout
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import Surroundings, policies
 from tests.support.modules import Module, state_matrix
 
@@ -242,7 +242,7 @@ def test_what_somebody_else_writes_meanwhile_is_kept_and_reported(baseline: Modu
         with pytest.raises(
             PolicyError, match=rf"NetworkPolicy 'shop-0/{name}': somebody else wrote it during this run"
         ):
-            carry_out(client, changes, check=False)
+            Rollout(client).carry_out(changes)
         assert client.raw("GET", path + name)["metadata"]["labels"]["edited"] == "by-hand"
 
 
