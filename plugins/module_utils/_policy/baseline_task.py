@@ -82,7 +82,7 @@ def baseline(
     """
     require_sound(asked)
     client = connect(asked)
-    known = _known(client, asked)
+    known = _known(client, asked, warn)
     enforcer, warning = cluster.enforcement(client)
     lasting = [step for one in known.plans for step in one.lasting]
     if warning and any(step.after for step in lasting):
@@ -106,10 +106,14 @@ def baseline(
     }
 
 
-def _known(client: KubeClient, asked: Mapping[str, Any]) -> _Known:
+def _known(client: KubeClient, asked: Mapping[str, Any], warn: Callable[[str], None]) -> _Known:
     listed = list(client.list("v1", "Namespace"))
     there = {one["metadata"]["name"] for one in listed}
     present = asked["state"] == "present"
+    for option in ("ingress_namespaces", "monitoring_namespaces"):
+        for name in asked[option]:
+            if name not in there and present:
+                warn(f"{option}: namespace {name!r} is not there, so nobody is let in from it")
     # Of a namespace that has gone, everything has.
     named = [name for name in asked["namespaces"] if present or name in there]
     chosen = chosen_namespaces(listed, named, asked["namespace_selector"], asked["exclude_namespaces"])
