@@ -28,13 +28,20 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.template
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # What the cluster itself stands on is never isolated unless it is asked for by name.
 SYSTEM_NAMESPACES = (
     *("kube-system", "kube-public", "kube-node-lease", "kube-flannel", "calico-system", "calico-apiserver"),
-    *("tigera-operator", "cilium-secrets", "netops-connectivity"),
+    *("tigera-operator", "cilium-secrets", "netops-connectivity", "netops-enforcement-probe"),
 )
+# Kubernetes keeps the first to itself (kubernetes.io, Namespaces, "Initial namespaces"), OpenShift the second.
+SYSTEM_PREFIXES = ("kube-", "openshift-")
+
+
+def system_namespaces(names: Iterable[str]) -> list[str]:
+    """Those of some namespaces that belong to the cluster itself."""
+    return [name for name in names if name in SYSTEM_NAMESPACES or name.startswith(SYSTEM_PREFIXES)]
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ def chosen_namespaces(
         raise PolicyError(
             f"namespace {missing[0]!r}", "it is not there", "an existing one", "Create it first, or correct its name"
         )
-    left_out = {*SYSTEM_NAMESPACES, *excluded} - set(names)
+    left_out = {*system_namespaces(present), *excluded} - set(names)
     selected = [
         name
         for name, labels in present.items()

@@ -18,6 +18,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline
     Step,
     chosen_namespaces,
     plan,
+    system_namespaces,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import KINDS, cluster_policy
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
@@ -56,12 +57,14 @@ class _Known:
     """What was read, and what is to be done about it.
 
     :param chosen: the namespaces that the baseline is for.
+    :param system: namespaces of the cluster itself.
     :param calling: what makes the API server call a Service.
     :param kind: of the policies that are written.
     :param apart: what these say, as a NetworkPolicy in each namespace; only of kinds that are not evaluated themselves.
     """
 
     chosen: list[str]
+    system: list[str]
     around: Surroundings
     calling: list[Object]
     plans: list[NamespaceSteps]
@@ -121,10 +124,11 @@ def _known(client: KubeClient, asked: Mapping[str, Any], warn: Callable[[str], N
     calling = list(cluster.called(client))
     around = cluster.surroundings(client, there, calling, asked["ingress_namespaces"], asked["monitoring_namespaces"])
     custom = asked["custom_policies"] if names or asked["policies"] is not None else []
+    known = _Known(chosen, system_namespaces(there), around, calling, [])
     if asked["cluster_wide"] != "none":
-        return _everywhere(client, asked, _Known(chosen, around, calling, []), names if present else (), custom)
+        return _everywhere(client, asked, known, names if present else (), custom)
     wanted = {name: made if present else [] for name, made in in_each(chosen, names, around, custom)}
-    return _Known(chosen, around, calling, plan(cluster.live_policies(client), wanted))
+    return replace(known, plans=plan(cluster.live_policies(client), wanted))
 
 
 def _everywhere(
@@ -144,7 +148,7 @@ def _everywhere(
     made: list[Object] = []
     apart: list[Object] = []
     if names:
-        excluded = [*SYSTEM_NAMESPACES, *asked["exclude_namespaces"]]
+        excluded = [*SYSTEM_NAMESPACES, *known.system, *asked["exclude_namespaces"]]
         subject = subject_of(asked["namespaces"], asked["namespace_selector"], excluded, known.chosen)
         made = everywhere(kind, subject, policies("", names, replace(known.around, called_ports=called), custom))
         if kind not in READERS:
