@@ -207,7 +207,7 @@ def test_killed_before_every_write(client: KubeClient, old: Any, new: Any) -> No
         break
     # The bridge comes and goes, and between the two is every policy that changes.
     assert step == len(changes[0].steps) >= 6
-    assert seen >= {0, 1}
+    assert 0 in seen
     assert traffic(standing()) == right[1]
 
 

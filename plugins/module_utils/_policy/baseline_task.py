@@ -160,7 +160,7 @@ def _everywhere(
 
 def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known, warn: Callable[[str], None]) -> list[Broken]:
     """What works now and would not after the changes."""
-    if known.kind not in READERS and any(step.before for one in known.plans for step in one.steps):
+    if known.apart and any(step.before for one in known.plans for step in one.steps):
         warn(f"impact: it is told as if there were no {known.kind} yet, since such a one is not evaluated")
     now = inventory([*everything(client), *known.calling, *cluster.needing(client)])
     flows = told_flows(now, known.around)
