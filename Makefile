@@ -107,7 +107,7 @@ nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	tests/gates/scenarios default firewall_nftables
 
 .PHONY: long
-long: tools testbed ## The rest on virtual machines, two hours: kube-proxy, NodeLocal DNSCache, every back-end, Calico, Flannel
+long: tools testbed ## The rest on virtual machines, over two hours: kube-proxy, NodeLocal DNSCache, back-ends, policies, Calico, Flannel
 	$(TESTBED) build calico-images flannel-older-images node-cache-double
 	pytest -q -n 2 --dist loadgroup tests/long
 	tests/gates/scenarios firewall_firewalld firewall_iptables firewall_ufw calico flannel
