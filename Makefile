@@ -107,7 +107,7 @@ nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	tests/gates/scenarios default firewall_nftables
 
 .PHONY: long
-long: tools testbed ## The rest on virtual machines, two hours: kube-proxy, NodeLocal DNSCache, CoreDNS, every back-end, Calico, Flannel
+long: tools testbed ## The rest on virtual machines, over two hours: kube-proxy, DNS, back-ends, policies, Calico, Flannel
 	$(TESTBED) build calico-images flannel-older-images node-cache-double
 	pytest -q -n 2 --dist loadgroup tests/long
 	tests/gates/scenarios firewall_firewalld firewall_iptables firewall_ufw calico flannel
@@ -130,7 +130,7 @@ bench: tools testbed $(PEERS)/ready $(COLLECTIONS)/ready ## Measure against the 
 	NETOPS_COLLECTIONS=$(COLLECTIONS) $(PYTHON) -m tests.bench.firewall
 	$(PYTHON) -m tests.bench.outage
 	$(PYTHON) -m tests.bench.rollout
-	NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench.baseline
+	NETOPS_COLLECTIONS=$(COLLECTIONS) NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench.baseline
 	NETOPS_PEERS=$(PEERS) $(PYTHON) -m tests.bench.policies
 	$(TESTBED) build corefilemigration
 	$(PYTHON) -m tests.bench.corefile

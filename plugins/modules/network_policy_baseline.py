@@ -16,9 +16,9 @@ description:
   - Only policies with the label C(app.kubernetes.io/managed-by=netops.kubernetes) are changed or removed.
   - Says so when nothing on the cluster enforces policies.
   - Needs the verbs C(list), C(patch), C(create) and C(delete) on networkpolicies, C(list) on namespaces, nodes,
-    daemonsets, deployments, endpointslices, webhook configurations and apiservices, C(get) on services. To tell the
-    impact, C(list) on pods, services, ingresses, and what is served of Gateway API routes, ServiceMonitors, PodMonitors
-    and cluster-wide policies.
+    daemonsets, deployments, endpointslices, webhook configurations, apiservices and customresourcedefinitions, C(get)
+    and C(list) on services, with Cilium C(get) on the ConfigMap C(cilium-config). To tell the impact, C(list) on pods,
+    ingresses, and what is served of Gateway API routes, ServiceMonitors, PodMonitors and cluster-wide policies.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -69,7 +69,8 @@ options:
         denies, they cannot open.
       - Of V(BaselineAdminNetworkPolicy) there is only one on a cluster, C(default). It cannot say
         C(allow-same-namespace) but for one namespace by name.
-      - O(batch_size) has no meaning here, and only ClusterNetworkPolicies are evaluated for RV(impact).
+      - RV(impact) of V(GlobalNetworkPolicy), V(StagedGlobalNetworkPolicy) and V(CiliumClusterwideNetworkPolicy) is told
+        as of NetworkPolicies that say the same. What such a policy that stands already does is not taken into account.
     type: str
     choices:
       - none
@@ -136,17 +137,18 @@ options:
     description:
       - The task fails, before it changes anything and in check mode too, when more connections that work would break.
         V(0) lets nothing break that is known to be needed.
-      - Without it, RV(impact) tells and nothing fails.
+      - Without it, RV(impact) tells and nothing fails. V(StagedGlobalNetworkPolicy) of O(cluster_wide) breaks nothing.
     type: int
   batch_size:
     description:
       - How many namespaces are changed at once. After each batch, pods that were ready must be ready still, or the
         batch is undone and the task fails.
+      - With O(cluster_wide), any number but V(0) means a look at the pods of all chosen namespaces.
       - V(0) changes all at once and does not look.
     type: int
     default: 0
   batch_wait:
-    description: Seconds between the change of a batch and the look at its pods.
+    description: Seconds between the change of a batch and the look at its pods; of no use without O(batch_size).
     type: int
     default: 0
 """
@@ -201,8 +203,8 @@ policies:
 impact:
   description:
     - Connections that work now and that the change would forbid or has forbidden, by namespace.
-    - They are told from Services, routes, webhooks, aggregated APIs, monitors, accounts for the API server, and flow
-      logs. A connection that none of them tells of is not known.
+    - They are told from Services, routes, webhooks, conversions, aggregated APIs, monitors, accounts for the API
+      server, and flow logs. A connection that none of them tells of is not known.
   returned: success
   type: list
   elements: dict
@@ -240,12 +242,11 @@ api_requests:
   sample: 9
 """
 
-from typing import Any
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline_task import baseline
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import API_VERSIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, TEMPLATES
@@ -280,10 +281,7 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def job() -> dict[str, Any]:
-        return baseline(module.params, dump, module.warn, check=module.check_mode)
-
-    run(module, job)
+    run_shown(module, partial(baseline, warn=module.warn))
 
 
 if __name__ == "__main__":

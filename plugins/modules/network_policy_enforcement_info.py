@@ -35,7 +35,8 @@ options:
     type: int
     default: 180
   patience:
-    description: Seconds for policies to be enforced; a cluster that does not enforce them takes all of it.
+    description: >-
+      Seconds for policies to be enforced; a cluster that does not enforce them takes all of it. V(0) is one look.
     type: int
     default: 30
 """

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from tests.support.coredns_objects import DEPLOYMENT, REF, SERVICE, objects
+from tests.support.definitions import of_kubernetes
 from tests.testbed.api_ring import ApiRing
 
 if TYPE_CHECKING:
@@ -42,34 +43,10 @@ def client(api: str) -> KubeClient:
 @pytest.fixture(scope="session")
 def cluster_policies(client: KubeClient) -> None:
     """The API server serves the cluster-wide policies of Kubernetes from here on; it takes half a minute to stop."""
-    definitions = [
-        cluster_policy_definition("clusternetworkpolicies", "ClusterNetworkPolicy", "v1alpha2"),
-        cluster_policy_definition("adminnetworkpolicies", "AdminNetworkPolicy", "v1alpha1"),
-        cluster_policy_definition("baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", "v1alpha1"),
-    ]
+    definitions = of_kubernetes()
     for definition in definitions:
         client.apply(definition)
     wait_ready(client, definitions, 60.0)
-
-
-def cluster_policy_definition(plural: str, kind: str, version: str) -> dict[str, Any]:
-    group = "policy.networking.k8s.io"
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{group}",
-            # The API server asks for it where a group ends in k8s.io.
-            "annotations": {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/network-policy-api"},
-        },
-        "spec": {
-            "group": group,
-            "names": {"plural": plural, "singular": kind.lower(), "kind": kind},
-            "scope": "Cluster",
-            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
-        },
-    }
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
@@ -125,6 +126,20 @@ def test_the_task_fails_by_severity_and_says_everything(live: Module) -> None:
     assert result["failed"] is True
     assert "findings of severity warning or worse; expected none" in result["msg"]
     assert verdicts(result) == ["allowed", "denied", "allowed"]
+
+
+def test_sarif_is_what_its_schema_says(live: Module, programs: Path) -> None:
+    """OASIS' own schema, errata 01, with every finding that this cluster gives and a change."""
+    schema = json.loads((programs / "sarif-schema.json").read_text())
+    deny = named("networking.k8s.io/v1", "NetworkPolicy", "deny", spec={"podSelector": {}, "egress": [{}]})
+    found = live.succeeds(live=True, definitions=[deny], formats=["sarif"])
+    report = json.loads(found["reports"]["sarif"])
+    judge = jsonschema.Draft4Validator(schema)
+    assert [error.message for error in judge.iter_errors(report)] == []
+    assert len(report["runs"][0]["results"]) == sum(found["summary"]["findings"].values()) > 3
+    # A schema that takes everything would prove nothing.
+    report["runs"][0]["results"][0]["level"] = "awful"
+    assert not judge.is_valid(report)
 
 
 @pytest.mark.parametrize(

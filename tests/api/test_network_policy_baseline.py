@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import plan
@@ -18,9 +18,15 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain 
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.relation import ports_at
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import carry_out
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import Surroundings, policies
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import Rollout
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
+    PROFILES,
+    Surroundings,
+    policies,
+    transition,
+)
 from tests.support.modules import Module, state_matrix
+from tests.support.mortal import Killed, Mortal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +169,48 @@ def names_of(some: list[dict[str, Any]]) -> set[str]:
     return {one["metadata"]["name"] for one in some}
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [((), "zero-trust"), ("zero-trust", "ingress-deny"), ("ingress-deny", "zero-trust"), ("zero-trust", ())],
+)
+@pytest.mark.usefixtures("baseline")
+def test_killed_before_every_write(client: KubeClient, old: Any, new: Any) -> None:
+    """What stands then allows what was allowed, what will be, or both; and a run from there ends as it should."""
+    space = "shop-0"
+    around = Surroundings(dns_addresses=("10.96.0.10",), node_addresses=("192.0.2.1",), ingress_namespaces=("ingress",))
+
+    def wanted(profile: Any) -> list[dict[str, Any]]:
+        return policies(space, PROFILES[profile], around) if profile else []
+
+    def standing() -> list[dict[str, Any]]:
+        return list(client.list("networking.k8s.io/v1", "NetworkPolicy", space))
+
+    def reach(profile: Any) -> list[dict[str, Any]]:
+        Rollout(client).carry_out(plan(live_policies(client), {space: wanted(profile)}))
+        return standing()
+
+    ends = [reach(old), reach(new)]
+    bridge = transition(space, [one["spec"] for one in (*ends[0], *ends[1])])
+    right = [traffic(ends[0]), traffic(ends[1]), traffic([*ends[0], *ends[1], bridge])]
+    step, seen = 0, set()
+    while True:
+        reach(old)
+        changes = plan(live_policies(client), {space: wanted(new)})
+        try:
+            Rollout(cast("KubeClient", Mortal(client, step, {"apply", "delete"}))).carry_out(changes)
+        except Killed:
+            left = standing()
+            seen.add(right.index(traffic(left)))
+            assert traffic(reach(new)) == right[1], names_of(left)
+            step += 1
+            continue
+        break
+    # The bridge comes and goes, and between the two is every policy that changes.
+    assert step == len(changes[0].steps) >= 6
+    assert 0 in seen
+    assert traffic(standing()) == right[1]
+
+
 @pytest.fixture
 def shop(baseline: Module, client: KubeClient) -> Iterator[Module]:
     """A web server that a data base in another namespace asks, by a flow log, and a DNS."""
@@ -242,7 +290,7 @@ def test_what_somebody_else_writes_meanwhile_is_kept_and_reported(baseline: Modu
         with pytest.raises(
             PolicyError, match=rf"NetworkPolicy 'shop-0/{name}': somebody else wrote it during this run"
         ):
-            carry_out(client, changes, check=False)
+            Rollout(client).carry_out(changes)
         assert client.raw("GET", path + name)["metadata"]["labels"]["edited"] == "by-hand"
 
 
@@ -256,6 +304,20 @@ def test_what_somebody_else_writes_meanwhile_is_kept_and_reported(baseline: Modu
         ({"custom_policies": [{"ingress": []}]}, "missing required arguments: name found in custom_policies"),
         ({"namespaces": ["shop-0"], "flow_logs": ["/nowhere"]}, "flow log '/nowhere': it cannot be read"),
         ({"max_broken": "many"}, "argument 'max_broken' is of type str"),
+        ({"max_broken": -1}, "max_broken: it is -1; expected 0 or more"),
+        ({"batch_size": -1}, "batch_size: it is -1; expected 0 or more"),
+        ({"batch_size": 1, "batch_wait": -1}, "batch_wait: it is -1; expected 0 or more"),
+        ({"batch_wait": 30}, "batch_wait: it is 30, and batch_size is 0: nothing is looked at"),
+        ({"namespace_selector": {"team": 7}}, "namespace_selector 'team': it is 7; expected a text. Put it in quotes"),
+        ({"namespace_selector": {"team": True}}, "namespace_selector 'team': it is True; expected a text"),
+        ({"custom_policies": [{"name": "Mail", "egress": []}]}, "custom policy 'Mail': it cannot be the name of an"),
+        ({"custom_policies": [{"name": "-mail", "egress": []}]}, "custom policy '-mail': it cannot be the name"),
+        ({"custom_policies": [{"name": "m" * 254, "egress": []}]}, "it cannot be the name of an object"),
+        ({"custom_policies": [{"name": "mail", "egress": "all"}]}, "Elements value for option 'egress'"),
+        ({"namespaces": ["shop-0"], "flow_logs": ["/"]}, "flow log '/': it cannot be read"),
+        ({"state": "gone"}, "value of state must be one of"),
+        ({"cluster_wide": "NetworkPolicy"}, "value of cluster_wide must be one of"),
+        ({"namespaces": {"shop": 1}}, "argument 'namespaces' is of type dict"),
         ({"host": "https://127.0.0.1:9", "validate_certs": False}, "API server https://127.0.0.1:9"),
     ],
 )

@@ -86,6 +86,8 @@ def test_pods_that_never_run_are_named(network: PlayedNetwork, enforcement: Modu
     ("options", "said"),
     [
         ({"patience": "long"}, "cannot be converted to an int"),
+        ({"patience": -1}, "patience: it is -1; expected 0 or more"),
+        ({"timeout": 0}, "timeout: it is 0; expected 1 or more"),
         ({"kubeconfig": "/nowhere"}, "/nowhere"),
     ],
 )

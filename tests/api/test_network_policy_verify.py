@@ -224,6 +224,8 @@ def test_running_pods_are_stood_for_one_for_each_kind(
         ({"workloads": [{"namespace": "nowhere"}]}, "namespace 'nowhere': it is not there"),
         ({"workloads": [{"labels": {}}]}, "missing required arguments: namespace found in workloads"),
         ({"workloads": [WEB] * 51}, "workloads to stand for: they are 51; expected at most 50. Name fewer"),
+        ({"timeout": 0}, "timeout: it is 0; expected 1 or more"),
+        ({"recheck_seconds": -1}, "recheck_seconds: it is -1; expected 0 or more"),
         ({"ports": [{"port": 70000}]}, "port 70000: there is no such port; expected a number from 1 to 65535"),
         ({"workloads": [{**DB, "ports": [{"port": 0}]}]}, "port 0: there is no such port"),
         ({"ports": [{"port": 1, "protocol": "SCTP"}]}, "value of protocol must be one of: TCP, UDP, got: SCTP"),

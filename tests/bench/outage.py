@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
-from tests.nodes.conftest import PLAYBOOKS, cluster_with_flannel
+from tests.nodes.conftest import PLAYBOOKS, cluster_that_serves
 from tests.nodes.outage import connecting, of_services
 from tests.nodes.plays import succeeds
 from tests.nodes.pods import serve
@@ -56,7 +56,7 @@ def measured(bed: Bed, everyone: Sequence[Client], change: Callable[[Bed, str], 
 def main() -> int:
     modes = sys.argv[1:] or MODES
     for name, change in (("role", by_role), ("by hand", by_hand)):
-        with cluster_with_flannel("outage") as bed:
+        with cluster_that_serves("outage") as bed:
             everyone = of_services(serve(connect({"kubeconfig": str(bed.folder / "kubeconfig")})))
             for before, mode in zip(("iptables", *modes), modes, strict=False):
                 for target, flow in sorted(measured(bed, everyone, change, mode).items()):

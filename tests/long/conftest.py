@@ -4,6 +4,23 @@
 
 from __future__ import annotations
 
-from tests.nodes.conftest import serving
+from typing import TYPE_CHECKING
 
-__all__ = ["serving"]
+import pytest
+from tests.nodes.conftest import PLAYBOOKS, cluster_that_serves, serving
+from tests.testbed import artefacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.testbed.bed import Bed
+
+__all__ = ["enforcing", "serving"]
+CALICO = PLAYBOOKS.parent / "molecule" / "shared" / "calico" / "vars.yml"
+
+
+@pytest.fixture(scope="module")
+def enforcing() -> Iterator[Bed]:
+    """A cluster with a real Calico, which enforces policies, for all tests of a file."""
+    with cluster_that_serves("enforcing", "-e", f"@{CALICO}", images=[artefacts.calico_images]) as bed:
+        yield bed

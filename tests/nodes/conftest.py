@@ -18,7 +18,9 @@ from tests.testbed.inventory import write_inventory
 from tests.testbed.settings import HERE, Node, cache_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from tests.testbed.build import Artefact
 
 NODE = Node(1)
 # Refused at once while no CoreDNS is ready, so it waits between.
@@ -72,16 +74,22 @@ def prepared(bare: Bed, backend: str) -> Bed:
 
 
 @contextmanager
-def cluster_with_flannel(name: str) -> Iterator[Bed]:
-    """Within: a cluster of two nodes with Flannel, whose DNS answers on both."""
+def cluster_that_serves(name: str, *words: str, images: Sequence[Artefact] = ()) -> Iterator[Bed]:
+    """Within: a cluster of two nodes, whose DNS answers on both.
+
+    :param words: more of the command line of playbook cni; without them the network is Flannel's.
+    :param images: what the nodes are given beyond what their disk holds.
+    """
     store, options = Store(cache_root()), ClusterOptions()
-    missing = store.missing([cluster.snapshot_artefact(options), artefacts.kernel, artefacts.coredns])
-    assert not missing, f"{missing[0].name} is not built; `make testbed` builds it"
+    missing = store.missing([cluster.snapshot_artefact(options), artefacts.kernel, artefacts.coredns, *images])
+    assert not missing, f"{missing[0].name} is not built; `make testbed` or `make long` builds it"
     bed = Bed(store, f"{name}-{os.getpid()}")
     try:
         cluster.start(bed, options)
         bed.start_names(HERE / "names.Corefile")
-        succeeds(write_inventory(bed), PLAYBOOKS / "cni.yml")
+        for one in images:
+            bed.load_images(store.path(one) / "images.tar")
+        succeeds(write_inventory(bed), PLAYBOOKS / "cni.yml", *words)
         for node in bed.nodes:
             bed.must(node, DNS_ANSWERS, timeout=300.0)
         yield bed
@@ -92,5 +100,5 @@ def cluster_with_flannel(name: str) -> Iterator[Bed]:
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Bed]:
     """A cluster with Flannel for all tests of a file."""
-    with cluster_with_flannel("serving") as bed:
+    with cluster_that_serves("serving") as bed:
         yield bed

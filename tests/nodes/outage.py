@@ -118,16 +118,18 @@ class Client:
 
     :param targets: ``ADDRESS:PORT`` by a name.
     :param namespace: the network namespace on the node; empty for the node's own.
+    :param step: seconds between two connections to a target.
     """
 
     node: Node
     targets: Mapping[str, str]
     namespace: str = ""
+    step: float = STEP
 
     def connect(self, bed: Bed, seconds: float, patience: float = PATIENCE) -> dict[str, Flow]:
         """Open connections for so long, or until the node has the file ``ENOUGH``."""
         inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
-        numbers = map(str, (seconds, patience, STEP))
+        numbers = map(str, (seconds, patience, self.step))
         words = [*inside, "python3", "-c", CLIENT, ENOUGH, *numbers, json.dumps(self.targets)]
         said: dict[str, Sequence[tuple[float, float, str]]] = json.loads(
             bed.must(self.node, shlex.join(words), timeout=seconds + 60.0)

@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 
@@ -18,13 +20,16 @@ class Mortal:
     """A client that dies before one of its writes.
 
     :param step: how many writes it lives for.
+    :param writes: the methods that count.
     """
 
-    def __init__(self, client: KubeClient, step: int) -> None:
-        self._client, self._left = client, step
+    def __init__(
+        self, client: KubeClient, step: int, writes: Container[str] = ("replace", "patch", "delete", "create")
+    ) -> None:
+        self._client, self._left, self._writes = client, step, writes
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"replace", "patch", "delete", "create"}:
+        if name in self._writes:
             if self._left == 0:
                 raise Killed
             self._left -= 1

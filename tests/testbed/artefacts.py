@@ -230,6 +230,34 @@ CILIUM_CHART = "install/kubernetes/cilium"
 cilium_chart = Artefact(
     "cilium-chart", (CILIUM_CHART, *text_of(HERE / "go" / "cilium" / "go.sum")), (), make_cilium_chart
 )
+
+
+def make_cilium_definitions(step: Step) -> None:
+    """``cilium-definitions``: the definitions of Cilium's own kinds of policies, out of its Go module."""
+    folder = step.folder / "cilium-definitions"
+    folder.mkdir()
+    module = module_folder(step, "cilium", "github.com/cilium/cilium")
+    for name in CILIUM_DEFINITIONS:
+        shutil.copy(module / "pkg/k8s/apis/cilium.io/client/crds/v2" / name, folder / name)
+
+
+CILIUM_DEFINITIONS = ("ciliumclusterwidenetworkpolicies.yaml", "ciliumnetworkpolicies.yaml")
+cilium_definitions = Artefact(
+    "cilium-definitions",
+    (*CILIUM_DEFINITIONS, *text_of(HERE / "go" / "cilium" / "go.sum")),
+    (),
+    make_cilium_definitions,
+)
+
+
+def make_sarif_schema(step: Step) -> None:
+    """``sarif-schema.json``: OASIS' schema of SARIF 2.1.0, out of a Go module that holds it as a text."""
+    module = module_folder(step, "sarif", "github.com/owenrumney/go-sarif/v3")
+    source = (module / "pkg/report/v210/sarif/schema.go").read_text()
+    (step.folder / "sarif-schema.json").write_text(source.partition("`")[2].rpartition("`")[0])
+
+
+sarif_schema = Artefact("sarif-schema", text_of(HERE / "go" / "sarif" / "go.sum"), (), make_sarif_schema)
 kwok = Artefact("kwok", (*_kwok.artefact().inputs, *KWOK_STAGES), (), make_kwok)
 
 
@@ -645,12 +673,13 @@ IMAGE_SETS = {
     "node-cache-double": node_cache_double,
 }
 
-API_RING = (kubernetes, etcd, coredns, *COREFILE_JUDGES, helm, cilium_chart)
+API_RING = (kubernetes, etcd, coredns, *COREFILE_JUDGES, helm, cilium_chart, cilium_definitions, sarif_schema)
 ALL = {
     artefact.name: artefact
     for artefact in (
         *(kubernetes, kernel, etcd, coredns, flannel, client, cni, cniflannel, root_files, base_layer, disk),
-        *(kwok, calico, calico_layer, calico_images, helm, cilium_chart, corefile_migration),
+        *(kwok, calico, calico_layer, calico_images, helm, cilium_chart, cilium_definitions, sarif_schema),
+        corefile_migration,
         *(flannel_older, flannel_older_images, older_coredns, node_cache_double),
         *COREFILE_JUDGES,
     )

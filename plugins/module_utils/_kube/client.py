@@ -332,18 +332,27 @@ class KubeClient:
         return answer
 
     def list(
-        self, api_version: str, kind: str, namespace: str = "", label_selector: str = "", field_selector: str = ""
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        page: int = PAGE,
     ) -> Iterator[Object]:
-        """The objects of a kind, page by page; of all namespaces unless one is named."""
+        """The objects of a kind, page by page; of all namespaces unless one is named.
+
+        :param page: how many are in memory at once, if the caller keeps none.
+        """
         path = self.path(api_version, kind, namespace)
-        query = {"limit": str(PAGE)}
+        query = {"limit": str(page)}
         query.update({"labelSelector": label_selector} if label_selector else {})
         query.update({"fieldSelector": field_selector} if field_selector else {})
         while True:
-            page = self.raw("GET", path, query=query)
-            for item in page["items"]:
+            answer = self.raw("GET", path, query=query)
+            for item in answer["items"]:
                 yield {"apiVersion": api_version, "kind": kind, **item}
-            token = page["metadata"].get("continue")
+            token = answer["metadata"].get("continue")
             if not token:
                 return
             query["continue"] = token

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.addresses import family_of
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import SYSTEM_NAMESPACES
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import system_namespaces
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import (
     SEVERITIES,
     Finding,
@@ -121,7 +121,7 @@ def audit(
     findings = [
         *lint_policies(evaluations, _api_server(now)),
         *lint_dns(first),
-        *lint_coverage(rows, SYSTEM_NAMESPACES),
+        *lint_coverage(rows, system_namespaces(one.namespace for one in rows)),
         *findings_of(changes),
     ]
     return Report(

@@ -10,30 +10,38 @@ was or what it will be. One policy that says what all of them say together comes
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     MANAGED_BY,
     Object,
-    comparable,
     is_marked,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
     TRANSITION,
     is_deny,
+    moved,
     transition,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # What the cluster itself stands on is never isolated unless it is asked for by name.
 SYSTEM_NAMESPACES = (
     *("kube-system", "kube-public", "kube-node-lease", "kube-flannel", "calico-system", "calico-apiserver"),
-    *("tigera-operator", "cilium-secrets", "netops-connectivity"),
+    *("tigera-operator", "cilium-secrets", "netops-connectivity", "netops-enforcement-probe"),
 )
+# Kubernetes keeps the first to itself (kubernetes.io, Namespaces, "Initial namespaces"), OpenShift the second.
+SYSTEM_PREFIXES = ("kube-", "openshift-")
+
+
+def system_namespaces(names: Iterable[str]) -> list[str]:
+    """Those of some namespaces that belong to the cluster itself."""
+    return [name for name in names if name in SYSTEM_NAMESPACES or name.startswith(SYSTEM_PREFIXES)]
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ def chosen_namespaces(
         raise PolicyError(
             f"namespace {missing[0]!r}", "it is not there", "an existing one", "Create it first, or correct its name"
         )
-    left_out = {*SYSTEM_NAMESPACES, *excluded} - set(names)
+    left_out = {*system_namespaces(present), *excluded} - set(names)
     selected = [
         name
         for name, labels in present.items()
@@ -105,13 +113,28 @@ def plan(live: Sequence[Object], wanted: Mapping[str, Sequence[Object]]) -> list
     by_namespace: dict[str, dict[str, Object]] = {}
     for policy in live:
         by_namespace.setdefault(policy["metadata"]["namespace"], {})[policy["metadata"]["name"]] = policy
+    bridges = _Bridges()
     found = [
-        NamespaceSteps(name, tuple(_steps(name, by_namespace.get(name, {}), some))) for name, some in wanted.items()
+        NamespaceSteps(name, tuple(_steps(name, by_namespace.get(name, {}), some, bridges)))
+        for name, some in wanted.items()
     ]
     return [one for one in found if one.steps]
 
 
-def _steps(namespace: str, there: Mapping[str, Object], wanted: Sequence[Object]) -> list[Step]:
+class _Bridges:
+    """The policies that come and go; where the same stand together, all but their place is one object in memory."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Object] = {}
+
+    def over(self, namespace: str, specs: Sequence[Mapping[str, Any]]) -> Object:
+        key = json.dumps(specs, sort_keys=True)
+        if key not in self._made:
+            self._made[key] = transition(namespace, specs)
+        return moved(self._made[key], namespace)
+
+
+def _steps(namespace: str, there: Mapping[str, Object], wanted: Sequence[Object], bridges: _Bridges) -> list[Step]:
     own = {name: policy for name, policy in there.items() if is_marked(policy)}
     changes: list[Step] = []
     for policy in wanted:
@@ -136,7 +159,7 @@ def _steps(namespace: str, there: Mapping[str, Object], wanted: Sequence[Object]
         return [Step(standing, None)]
     # What a run that was killed has left still counts, and so does every policy of before.
     specs = [policy["spec"] for policy in own.values() if not policy["spec"].get("podSelector")]
-    bridge = transition(namespace, [*specs, *(policy["spec"] for policy in wanted)])
+    bridge = bridges.over(namespace, [*specs, *(policy["spec"] for policy in wanted)])
     if standing is not None and not differs(standing, bridge):
         return [*changes, Step(standing, None)]
     return [Step(standing, bridge), *changes, Step(bridge, None)]
@@ -149,8 +172,7 @@ def _takes_away(step: Step) -> bool:
 
 def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a live policy says something else than wanted; defaults that the API server fills in do not count."""
-    live = comparable(before)
-    return bool(_without_empty(live["spec"]) != _without_empty(wanted["spec"]))
+    return bool(_without_empty(before["spec"]) != _without_empty(wanted["spec"]))
 
 
 def _without_empty(value: Any) -> Any:

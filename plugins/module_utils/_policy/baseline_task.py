@@ -18,10 +18,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline
     Step,
     chosen_namespaces,
     plan,
+    system_namespaces,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import KINDS, cluster_policy
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
     API_VERSIONS,
+    STAGED,
     everywhere,
     everywhere_steps,
     subject_of,
@@ -31,9 +33,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.impact i
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import Inventory, Policy, PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import network_policy
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import carry_out
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.options import require_sound
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import Rollout
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.sources import live as everything
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, policies
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, in_each, policies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,33 +54,50 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Policy]] = {
 
 @dataclass(frozen=True)
 class _Known:
-    """What was read, and what is to be done about it."""
+    """What was read, and what is to be done about it.
+
+    :param chosen: the namespaces that the baseline is for.
+    :param system: namespaces of the cluster itself.
+    :param calling: what makes the API server call a Service.
+    :param kind: of the policies that are written.
+    :param apart: what these say, as a NetworkPolicy in each namespace; only of kinds that are not evaluated themselves.
+    """
 
     chosen: list[str]
+    system: list[str]
     around: Surroundings
+    calling: list[Object]
     plans: list[NamespaceSteps]
     kind: str = "NetworkPolicy"
+    apart: tuple[Object, ...] = ()
 
 
 def baseline(
-    asked: Mapping[str, Any], render: Callable[[Any], str], warn: Callable[[str], None], *, check: bool
+    asked: Mapping[str, Any], render: Callable[[Any], str], *, warn: Callable[[str], None], check: bool, diff: bool
 ) -> dict[str, Any]:
     """Do what the options ask.
 
     :param asked: the module's options.
     :param render: makes readable text of an object, for the diff.
     :param warn: tells the user.
+    :param diff: whether the diff is wanted.
     :raises NetopsError: the options, a policy or the API server stand in the way, or too much would break.
     """
+    require_sound(asked)
     client = connect(asked)
-    known = _known(client, asked)
+    known = _known(client, asked, warn)
     enforcer, warning = cluster.enforcement(client)
     lasting = [step for one in known.plans for step in one.lasting]
     if warning and any(step.after for step in lasting):
         warn(warning)
+    unmeant = cluster.missed_addresses(client, enforcer, (step.after for step in lasting if step.after))
+    if unmeant:
+        warn(unmeant)
     lost = _impact(client, asked, known, warn) if known.plans else []
-    require_at_most(lost, asked["max_broken"])
-    carry_out(client, known.plans, check=check, batch_size=asked["batch_size"], batch_wait=float(asked["batch_wait"]))
+    if known.kind != STAGED:
+        require_at_most(lost, asked["max_broken"])
+    rollout = Rollout(client, check=check, size=asked["batch_size"], wait=float(asked["batch_wait"]))
+    rollout.carry_out(known.plans, known.chosen)
     return {
         "changed": bool(known.plans),
         "namespaces": known.chosen,
@@ -85,47 +105,64 @@ def baseline(
         "impact": [one.to_output() for one in lost],
         "enforcement": enforcer,
         "api_requests": client.requests,
-        "diff": [_shown(step, render) for step in lasting],
+        **({"diff": [_shown(step, render) for step in lasting]} if diff else {}),
     }
 
 
-def _known(client: KubeClient, asked: Mapping[str, Any]) -> _Known:
+def _known(client: KubeClient, asked: Mapping[str, Any], warn: Callable[[str], None]) -> _Known:
     listed = list(client.list("v1", "Namespace"))
-    chosen = chosen_namespaces(listed, asked["namespaces"], asked["namespace_selector"], asked["exclude_namespaces"])
-    names = PROFILES[asked["profile"]] if asked["policies"] is None else asked["policies"]
     there = {one["metadata"]["name"] for one in listed}
-    around = cluster.surroundings(client, there, asked["ingress_namespaces"], asked["monitoring_namespaces"])
-    custom = asked["custom_policies"] if names or asked["policies"] is not None else []
     present = asked["state"] == "present"
+    for option in ("ingress_namespaces", "monitoring_namespaces"):
+        for name in asked[option]:
+            if name not in there and present:
+                warn(f"{option}: namespace {name!r} is not there, so nobody is let in from it")
+    # Of a namespace that has gone, everything has.
+    named = [name for name in asked["namespaces"] if present or name in there]
+    chosen = chosen_namespaces(listed, named, asked["namespace_selector"], asked["exclude_namespaces"])
+    names = PROFILES[asked["profile"]] if asked["policies"] is None else asked["policies"]
+    calling = list(cluster.called(client))
+    around = cluster.surroundings(client, there, calling, asked["ingress_namespaces"], asked["monitoring_namespaces"])
+    custom = asked["custom_policies"] if names or asked["policies"] is not None else []
+    known = _Known(chosen, system_namespaces(there), around, calling, [])
     if asked["cluster_wide"] != "none":
-        kind = cluster.served_kind(client, asked["cluster_wide"])
-        # Who may call webhooks is said once for all namespaces.
-        called = tuple(("", port) for space, port in around.called_ports if space in chosen)
-        made: list[Object] = []
-        if present and names:
-            excluded = [*SYSTEM_NAMESPACES, *asked["exclude_namespaces"]]
-            subject = subject_of(asked["namespaces"], asked["namespace_selector"], excluded, chosen)
-            made = everywhere(kind, subject, policies("", names, replace(around, called_ports=called), custom))
-        steps = everywhere_steps(list(client.list(API_VERSIONS[kind], kind)), made)
-        return _Known(chosen, around, [NamespaceSteps("", tuple(steps))] if steps else [], kind)
-    wanted = {name: policies(name, names, around, custom) if present else [] for name in chosen}
-    return _Known(chosen, around, plan(cluster.live_policies(client), wanted))
+        return _everywhere(client, asked, known, names if present else (), custom)
+    wanted = {name: made if present else [] for name, made in in_each(chosen, names, around, custom)}
+    return replace(known, plans=plan(cluster.live_policies(client), wanted))
+
+
+def _everywhere(
+    client: KubeClient,
+    asked: Mapping[str, Any],
+    known: _Known,
+    names: Sequence[str],
+    custom: Sequence[Mapping[str, Any]],
+) -> _Known:
+    """What is to be done about one policy for all namespaces.
+
+    :param names: of its templates; none: it goes.
+    """
+    kind = cluster.served_kind(client, asked["cluster_wide"])
+    # Who may call webhooks is said once for all namespaces.
+    called = tuple(("", port) for space, port in known.around.called_ports if space in known.chosen)
+    made: list[Object] = []
+    apart: list[Object] = []
+    if names:
+        excluded = [*SYSTEM_NAMESPACES, *known.system, *asked["exclude_namespaces"]]
+        subject = subject_of(asked["namespaces"], asked["namespace_selector"], excluded, known.chosen)
+        made = everywhere(kind, subject, policies("", names, replace(known.around, called_ports=called), custom))
+        if kind not in READERS:
+            apart = [one for _name, some in in_each(known.chosen, names, known.around, custom) for one in some]
+    steps = everywhere_steps(list(client.list(API_VERSIONS[kind], kind)), made)
+    plans = [NamespaceSteps("", tuple(steps))] if steps else []
+    return replace(known, plans=plans, kind=kind, apart=tuple(apart))
 
 
 def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known, warn: Callable[[str], None]) -> list[Broken]:
-    """What works now and would not after the changes.
-
-    :raises PolicyError: a limit is set, and policies of the kind are not evaluated.
-    """
-    if known.kind not in READERS:
-        text = f"what a {known.kind} breaks is not evaluated"
-        if asked["max_broken"] is not None:
-            raise PolicyError(
-                "max_broken", text, "NetworkPolicies, or cluster-wide policies of Kubernetes", "Leave it out"
-            )
-        warn(text)
-        return []
-    now = inventory([*everything(client), *cluster.needing(client)])
+    """What works now and would not after the changes."""
+    if known.apart and any(step.before for one in known.plans for step in one.steps):
+        warn(f"impact: it is told as if there were no {known.kind} yet, since such a one is not evaluated")
+    now = inventory([*everything(client), *known.calling, *cluster.needing(client)])
     flows = told_flows(now, known.around)
     for path in asked["flow_logs"]:
         flows += seen_flows(_read(path), path, now)
@@ -141,6 +178,9 @@ def _read(path: str) -> str:
 
 def _after(now: Inventory, known: _Known) -> Sequence[Policy]:
     """The policies as they will be."""
+    if known.kind not in READERS:
+        # Calico takes them behind NetworkPolicies and ends with a denial, Cilium adds allows up: as NetworkPolicies do.
+        return [*now.policies, *map(network_policy, known.apart)]
     changed = {ref_of(step.subject): step.after for one in known.plans for step in one.steps}
     kept = [policy for policy in now.policies if policy.ref not in changed]
     return [*kept, *(READERS[known.kind](after) for after in changed.values() if after is not None)]

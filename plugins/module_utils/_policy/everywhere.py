@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 NAME = "netops-baseline"
+# It denies nothing, and shows in flow logs.
+STAGED = "StagedGlobalNetworkPolicy"
 SAME_NAMESPACE = "allow-same-namespace"
 # Before the last, so that what is one namespace's own comes first.
 OWN_PRIORITY, LAST_PRIORITY = 999, 1000
@@ -511,13 +513,13 @@ def _cilium_port(port: Mapping[str, Any]) -> dict[str, Any]:
 _MAKERS: Mapping[str, Callable[[Subject, Sequence[Object]], list[Object]]] = {
     **{speak.kind: _of_group(speak) for speak in _DIALECTS},
     "GlobalNetworkPolicy": _calico("GlobalNetworkPolicy"),
-    "StagedGlobalNetworkPolicy": _calico("StagedGlobalNetworkPolicy"),
+    STAGED: _calico(STAGED),
     "CiliumClusterwideNetworkPolicy": _cilium,
 }
 API_VERSIONS = {
     **KINDS,
     "GlobalNetworkPolicy": "projectcalico.org/v3",
-    "StagedGlobalNetworkPolicy": "projectcalico.org/v3",
+    STAGED: "projectcalico.org/v3",
     "CiliumClusterwideNetworkPolicy": "cilium.io/v2",
 }
 # What a cluster is looked through for, the first that it serves is taken. The others say something else, or less, and

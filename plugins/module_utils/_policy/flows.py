@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Anybody outside; a network for documentation (RFC 5737), which nobody's policy names.
 STRANGER = "203.0.113.1"
-ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
+ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 
 
@@ -38,6 +38,13 @@ class Flow:
     protocol: str
     port: int
     reason: str
+
+
+def is_dns(namespace: str, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether a Service is the cluster's DNS: kubeadm's, kubespray's and RKE2's bear one label, OpenShift's a name."""
+    if (namespace, name) in {("kube-system", "kube-dns"), ("openshift-dns", "dns-default")}:
+        return True
+    return namespace == "kube-system" and labels.get("k8s-app") == "kube-dns"
 
 
 def told_flows(inventory: Inventory, around: Surroundings) -> list[Flow]:
@@ -81,9 +88,10 @@ class _Teller:
 
     def _dns(self) -> Iterator[Flow]:
         senders: list[End] = [pod for pod in self.inventory.pods if not pod.host_network]
-        for place in (("kube-system", "kube-dns"), ("openshift-dns", "dns-default")):
-            service = self.services.get(place)
-            flows = self._to_service(senders, service, 53, f"DNS of Service {'/'.join(place)}")
+        for service in self.inventory.services:
+            if not is_dns(service.namespace, service.name, service.labels):
+                continue
+            flows = self._to_service(senders, service, 53, f"DNS of Service {service}")
             # One of its pods stands for all: policies mean them by the same labels.
             seen: set[str] = set()
             for flow in flows:
@@ -137,12 +145,13 @@ class _Teller:
         for obj in self.inventory.others.get("PodMonitor", ()):
             spec, reason = obj.get("spec") or {}, f"PodMonitor {_namespace(obj)}/{obj['metadata']['name']}"
             selector = Fields(reason).selector(spec.get("selector"), "spec.selector")
-            wanted = {one.get("port") for one in spec.get("podMetricsEndpoints") or []}
+            endpoints = spec.get("podMetricsEndpoints") or []
+            wanted = {one.get(field) for one in endpoints for field in ("port", "portNumber", "targetPort")} - {None}
             for pod in self.inventory.pods:
                 if self._is_watched(obj, pod.namespace) and selector.matches(pod.labels):
-                    for port in pod.ports:
-                        if port.name in wanted:
-                            yield from (Flow(one, pod, port.protocol, port.number, reason) for one in sources)
+                    named_ports = {port.number for port in pod.ports if port.name in wanted}
+                    for number in sorted(named_ports | {one for one in wanted if isinstance(one, int)}):
+                        yield from (Flow(one, pod, "TCP", number, reason) for one in sources)
 
     def _is_watched(self, monitor: Mapping[str, Any], namespace: str) -> bool:
         chosen = (monitor.get("spec") or {}).get("namespaceSelector") or {}
@@ -171,11 +180,23 @@ def called_services(
                 if service:
                     reason = f"{kind} {obj['metadata']['name']}"
                     yield reason, (service["namespace"], service["name"]), service.get("port", 443)
+    for obj in objects.get("CustomResourceDefinition", ()):
+        service = conversion_service(obj)
+        if service:
+            reason = f"conversion of CustomResourceDefinition {obj['metadata']['name']}"
+            yield reason, (service["namespace"], service["name"]), service.get("port", 443)
     for obj in objects.get("APIService", ()):
         service = (obj.get("spec") or {}).get("service")
         if service:
             place = (service["namespace"], service["name"])
             yield f"APIService {obj['metadata']['name']}", place, service.get("port", 443)
+
+
+def conversion_service(definition: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+    """The Service that converts a CustomResourceDefinition's objects between versions (apiextensions.k8s.io/v1)."""
+    conversion = (definition.get("spec") or {}).get("conversion") or {}
+    called: Optional[Mapping[str, Any]] = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
+    return called if conversion.get("strategy") == "Webhook" else None
 
 
 def _namespace(obj: Mapping[str, Any]) -> str:
@@ -203,7 +224,7 @@ def seen_flows(text: str, name: str, inventory: Inventory) -> list[Flow]:
 
     :param text: a JSON object a line, of Hubble (``hubble observe -o json``) or of Calico's flow logs.
     :param name: of the log, for messages.
-    :raises PolicyError: a line is no JSON, or of neither.
+    :raises PolicyError: a line is no JSON, of neither, or damaged.
     """
     pods = {(pod.namespace, pod.name): pod for pod in inventory.pods}
     by_address: dict[str, End] = {address: node for node in inventory.nodes for address in node.addresses}
@@ -216,7 +237,12 @@ def seen_flows(text: str, name: str, inventory: Inventory) -> list[Flow]:
             entry = json.loads(line)
         except ValueError as error:
             raise PolicyError(f"flow log {name!r} line {number}", f"it is no JSON: {error}", "a JSON object") from error
-        seen = _hubble(entry) if isinstance(entry, dict) and ("flow" in entry or "l4" in entry) else _calico(entry)
+        try:
+            seen = _hubble(entry) if isinstance(entry, dict) and ("flow" in entry or "l4" in entry) else _calico(entry)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise PolicyError(
+                f"flow log {name!r} line {number}", f"a field cannot be read: {error}", "a flow as its CNI prints it"
+            ) from error
         if seen is None:
             raise PolicyError(
                 f"flow log {name!r} line {number}",

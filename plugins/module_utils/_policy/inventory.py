@@ -35,10 +35,18 @@ UNREAD = {
     "crd.antrea.io": ("ClusterNetworkPolicy", "NetworkPolicy"),
 }
 OTHERS = (
-    *("Ingress", "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "Gateway", "EndpointSlice", "APIService"),
-    *("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "ServiceMonitor", "PodMonitor"),
+    *("Ingress", "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute", "Gateway", "EndpointSlice"),
+    *("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService", "CustomResourceDefinition"),
+    *("ServiceMonitor", "PodMonitor"),
 )
 ENDED = ("Succeeded", "Failed")
+CALICO_TUNNELS = tuple(
+    f"projectcalico.org/{name}"
+    for name in (
+        *("IPv4VXLANTunnelAddr", "IPv4IPIPTunnelAddr", "IPv4WireguardInterfaceAddr"),
+        *("IPv6VXLANTunnelAddr", "IPv6WireguardInterfaceAddr"),
+    )
+)
 
 
 def inventory(objects: Iterable[Object]) -> Inventory:
@@ -178,7 +186,22 @@ def _template(obj: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
 def _node(obj: Mapping[str, Any]) -> Node:
     status = obj.get("status") or {}
     found = [one["address"] for one in status.get("addresses") or [] if one.get("type", "").endswith("IP")]
-    return Node(obj["metadata"]["name"], obj["metadata"].get("labels") or {}, tuple(found))
+    whole = tuple(dict.fromkeys([*found, *tunnel_addresses(obj)]))
+    return Node(obj["metadata"]["name"], obj["metadata"].get("labels") or {}, whole)
+
+
+def tunnel_addresses(node: Mapping[str, Any]) -> list[str]:
+    """What pods elsewhere see as the source of a node's own connections, where these go through a tunnel.
+
+    Calico writes it to the node (libcalico-go, backend/k8s/resources/node.go); Flannel takes the first address of the
+    node's pod network (pkg/backend/vxlan/device.go).
+    """
+    told = node["metadata"].get("annotations") or {}
+    found = [told[key] for key in CALICO_TUNNELS if told.get(key)]
+    if told.get("flannel.alpha.coreos.com/backend-type") in {"vxlan", "wireguard"}:
+        spec = node.get("spec") or {}
+        found += [text.partition("/")[0] for text in spec.get("podCIDRs") or [spec.get("podCIDR")] if text]
+    return found
 
 
 def _service(obj: Mapping[str, Any]) -> Service:

@@ -22,6 +22,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.cluster 
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain import ALLOWED, DENIED
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import NamedPort, PolicyError
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.options import require_least
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.sources import live
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.standins import MARK, Connection, Seen, StandIn
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.verification import dial, standing
@@ -64,8 +65,10 @@ def probe(asked: Mapping[str, Any], warn: Callable[[str], None], *, check: bool)
 
     :param asked: the module's options.
     :param warn: tells the user.
-    :raises NetopsError: the API server stands in the way, the pods do not run, or do not reach each other.
+    :raises NetopsError: the options or the API server stand in the way, the pods do not run, or do not reach each
+        other.
     """
+    require_least(asked, timeout=1, patience=0)
     client = connect(asked)
     enforcer, _warning = enforcement(client)
     found = None if check else probed(client, asked["image"], asked["timeout"], asked["patience"])

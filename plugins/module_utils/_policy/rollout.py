@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError
@@ -18,58 +17,80 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     ref_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import NamespaceSteps, Step, plan
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import TRANSITION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
-WORKERS = 8
 SHOWN = 5
 
 
-def carry_out(
-    client: KubeClient, plans: Sequence[NamespaceSteps], *, check: bool, batch_size: int = 0, batch_wait: float = 0
-) -> None:
-    """Do the changes; a run that is killed leaves every namespace as it was, as it will be, or with both at once.
+@dataclass(frozen=True)
+class Rollout:
+    """How changes are carried out.
 
-    :param batch_size: how many namespaces at once, after each of which pods are looked at; 0: all, without a look.
-    :param batch_wait: seconds until the look.
-    :raises PolicyError: somebody else wrote a policy meanwhile, or pods turned unready and their batch is undone.
+    :param size: how many namespaces at once, after each of which pods are looked at; 0: all, without a look.
+    :param wait: seconds until the look.
     """
-    size = batch_size or len(plans) or 1
-    for begin in range(0, len(plans), size):
-        batch = plans[begin : begin + size]
-        names = [one.namespace for one in batch]
-        # Cluster-wide policies are about no namespace of their own.
-        looks = bool(batch_size) and not check and all(names)
-        ready = _ready(client, names) if looks else set()
-        _each(client, batch, check=check)
-        if looks:
-            time.sleep(batch_wait)
-            lost = sorted(ready & _unready(client, names))
-            if lost:
-                _undo(client, batch)
-                raise PolicyError(
-                    f"namespaces {', '.join(names)}",
-                    f"pods turned unready after the change: {', '.join(lost[:SHOWN])}",
-                    "pods as ready as before",
-                    "What was done to these namespaces is undone; see what the pods wait for, and allow it",
-                )
 
+    client: KubeClient
+    check: bool = False
+    size: int = 0
+    wait: float = 0.0
 
-def _each(client: KubeClient, batch: Sequence[NamespaceSteps], *, check: bool) -> None:
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(partial(_namespace, client, check=check), batch))
+    def carry_out(self, plans: Sequence[NamespaceSteps], watched: Sequence[str] = ()) -> None:
+        """Do the changes; a run that is killed leaves every namespace as it was, as it will be, or with both at once.
 
+        :param watched: the namespaces that cluster-wide policies are about.
+        :raises PolicyError: somebody else wrote a policy meanwhile, or pods turned unready and their batch is undone.
+        """
+        size = self.size or len(plans) or 1
+        for begin in range(0, len(plans), size):
+            batch = plans[begin : begin + size]
+            names = [one.namespace for one in batch]
+            self._batch(batch, names if all(names) else list(watched))
 
-def _namespace(client: KubeClient, one: NamespaceSteps, *, check: bool) -> None:
-    for step in one.steps:
-        _do(client, step, check=check)
+    def _batch(self, batch: Sequence[NamespaceSteps], names: Sequence[str]) -> None:
+        looks = bool(self.size) and not self.check
+        ready = _ready(self.client, names) if looks else set()
+        self._each(batch)
+        if not looks:
+            return
+        time.sleep(self.wait)
+        lost = sorted(ready & _unready(self.client, names))
+        if lost:
+            self._undo(batch)
+            raise PolicyError(
+                f"namespaces {', '.join(names)}",
+                f"pods turned unready after the change: {', '.join(lost[:SHOWN])}",
+                "pods as ready as before",
+                "What was done to these namespaces is undone; see what the pods wait for, and allow it",
+            )
+
+    def _each(self, batch: Sequence[NamespaceSteps]) -> None:
+        each(batch, self._namespace)
+
+    def _namespace(self, one: NamespaceSteps) -> None:
+        for step in one.steps:
+            _do(self.client, step, check=self.check)
+
+    def _undo(self, batch: Sequence[NamespaceSteps]) -> None:
+        """Back to what was there, by the same safe way."""
+        live: list[Object] = []
+        wanted: dict[str, list[Object]] = {}
+        for one in batch:
+            if one.namespace:
+                live += self.client.list(API_VERSION, "NetworkPolicy", one.namespace)
+                wanted[one.namespace] = _before(live, one)
+            else:
+                self._each([NamespaceSteps("", tuple(_backwards(self.client, one.steps)))])
+        self._each(plan(live, wanted))
 
 
 def _do(client: KubeClient, step: Step, *, check: bool) -> None:
@@ -93,14 +114,12 @@ def _do(client: KubeClient, step: Step, *, check: bool) -> None:
         ) from error
 
 
-def _undo(client: KubeClient, batch: Sequence[NamespaceSteps]) -> None:
-    """Back to what was there, by the same safe way."""
-    live: list[Object] = []
-    wanted: dict[str, list[Object]] = {}
-    for one in batch:
-        live += client.list(API_VERSION, "NetworkPolicy", one.namespace)
-        wanted[one.namespace] = _before(live, one)
-    _each(client, plan(live, wanted), check=False)
+def _backwards(client: KubeClient, steps: Sequence[Step]) -> Iterator[Step]:
+    """From what cluster-wide policies are now back to what they were, the last change first."""
+    for step in reversed(steps):
+        now = client.get(ref_of(step.subject))
+        if now is not None or step.before is not None:
+            yield Step(now, comparable(step.before) if step.before else None)
 
 
 def _before(live: Sequence[Object], one: NamespaceSteps) -> list[Object]:

@@ -18,22 +18,24 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model im
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION, network_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 EVERY_POD: dict[str, Any] = {}
 # Where a node answers DNS itself: NodeLocal DNSCache's default, kubespray's, and GKE's Cloud DNS.
 NODE_DNS = ("169.254.20.10", "169.254.25.10", "169.254.169.254")
+# What the pods of the cluster's DNS bear as k8s-app, and those of NodeLocal DNSCache; kubespray's has the second name.
+DNS_APPS = ("kube-dns", "node-local-dns", "nodelocaldns")
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """What the policies must name of this cluster.
 
-    :param dns_addresses: the cluster IPs of its DNS.
+    :param dns_addresses: the cluster IPs of its DNS, and where NodeLocal DNSCache listens.
     :param api_endpoints: address and port of each API server, and its Service's.
     :param ingress_namespaces: where its Ingress or Gateway controllers run.
     :param monitoring_namespaces: where its monitoring runs.
-    :param node_addresses: of its nodes.
+    :param node_addresses: of its nodes, those of their ends of tunnels included.
     :param called_ports: what the API server calls, for webhooks and aggregated APIs: namespace, port by number or name.
     :param openshift: whether its DNS is OpenShift's, which listens on 5353.
     """
@@ -68,10 +70,11 @@ def _allow_dns(around: Surroundings, _namespace: str) -> Spec:
     # One item with both selectors: pods of the DNS in kube-system. Two items would admit all of kube-system.
     dns = {
         "namespaceSelector": {"matchLabels": {NAME_LABEL: "kube-system"}},
-        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        # Cilium leads the DNS Service's traffic to NodeLocal DNSCache's pods (CiliumLocalRedirectPolicy).
+        "podSelector": {"matchExpressions": [{"key": "k8s-app", "operator": "In", "values": list(DNS_APPS)}]},
     }
     ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
-    peers = [dns, *(_block(address) for address in (*around.dns_addresses, *NODE_DNS))]
+    peers = [dns, *(_block(address) for address in dict.fromkeys((*around.dns_addresses, *NODE_DNS)))]
     rules = [{"to": peers, "ports": ports}]
     if around.openshift:
         theirs = {
@@ -189,6 +192,29 @@ def policies(
     return sorted(made, key=is_deny)
 
 
+def in_each(
+    namespaces: Sequence[str], names: Sequence[str], around: Surroundings, custom: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[tuple[str, list[Object]]]:
+    """The named policies of each namespace; what says the same in several is one object in memory.
+
+    :raises PolicyError: as ``policies`` does.
+    """
+    ports: dict[str, list[int | str]] = {}
+    for place, port in around.called_ports:
+        ports.setdefault(place, []).append(port)
+    made: dict[tuple[int | str, ...], list[Object]] = {}
+    for namespace in namespaces:
+        called = tuple(ports.get(namespace, ()))
+        if called not in made:
+            made[called] = policies(namespace, names, around, custom)
+        yield namespace, [moved(one, namespace) for one in made[called]]
+
+
+def moved(policy: Object, namespace: str) -> Object:
+    """The same policy in another namespace; all but its place is shared with it."""
+    return {**policy, "metadata": {**policy["metadata"], "namespace": namespace}}
+
+
 def _object(namespace: str, name: str, spec: Spec) -> Object:
     metadata = {"name": name, "namespace": namespace}
     return marked({"apiVersion": API_VERSION, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
@@ -226,7 +252,7 @@ def _defaulted(rule: Mapping[str, Any]) -> dict[str, Any]:
 TRANSITION = "baseline-transition"
 
 
-def transition(namespace: str, specs: Sequence[Spec]) -> Object:
+def transition(namespace: str, specs: Sequence[Mapping[str, Any]]) -> Object:
     """One policy that allows and isolates all that several do together.
 
     Policies that are written one after another isolate, each by itself, before the others have come to allow. While

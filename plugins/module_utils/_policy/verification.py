@@ -17,6 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting im
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain import Reachability
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.options import require_least
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.report import why
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.sources import live
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.standins import (
@@ -55,6 +56,7 @@ def verify(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     :param asked: the module's options.
     :raises NetopsError: the options or the API server stand in the way, or the pods do not run.
     """
+    require_least(asked, timeout=1, recheck_seconds=0)
     ports = asked_ports(asked["ports"])
     client = connect(asked)
     now = inventory(live(client))

@@ -38,7 +38,10 @@ def namespace(name: str, **labels: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "labels": labels}}
 
 
-LISTED = [namespace("kube-system", team="shop"), namespace("shop", team="shop"), namespace("cart", team="shop")]
+LISTED = [
+    *(namespace(name, team="shop") for name in ("kube-system", "kube-vip", "openshift-dns", "calico-system")),
+    *(namespace(name, team="shop") for name in ("shop", "cart")),
+]
 
 
 @pytest.mark.parametrize(

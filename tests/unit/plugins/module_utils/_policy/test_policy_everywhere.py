@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.audit import Question, audit
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import SYSTEM_NAMESPACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import cluster_policy
@@ -31,13 +28,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.template
     Surroundings,
     policies,
 )
+from tests.support.definitions import MIRROR, published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import Step
 
-MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[5] / ".." / "shared" / "mirror")))
 AROUND = Surroundings(
     dns_addresses=("10.96.0.10",),
     api_endpoints=(("192.0.2.1", 6443),),
@@ -216,11 +213,7 @@ def test_cilium_denies_one_direction_alone() -> None:
 @pytest.mark.parametrize("version", ["v3.31.7", "v3.32.1"])
 @pytest.mark.parametrize("kind", ["GlobalNetworkPolicy", "StagedGlobalNetworkPolicy"])
 def test_calicos_own_schema_knows_every_field(kind: str, version: str) -> None:
-    file = MIRROR / "calico" / version / "operator-crds.yaml"
-    assert file.exists(), f"{file} is missing; set NETOPS_MIRROR to a folder with the upstream manifests"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    definitions = [one for one in yaml.load_all(file.read_text(), loader) if one]
-    (definition,) = [one for one in definitions if one["spec"]["names"]["kind"] == kind]
+    [definition] = published(MIRROR / "calico" / version / "operator-crds.yaml", [kind])
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     (policy,) = made(kind, PROFILES["zero-trust"], CUSTOM)
     unknown = list(fields_unknown_to(schema["properties"]["spec"], policy["spec"], "spec"))

@@ -112,17 +112,23 @@ NEEDS: list[tuple[list[dict[str, Any]], str, str, str]] = [
         "default-deny-all",
         "allow-from-ingress",
     ),
-    (
-        [
-            named(
-                "gateway.networking.k8s.io/v1",
-                "HTTPRoute",
-                spec={"rules": [{"backendRefs": [{"name": "web", "port": 80}]}]},
-            )
-        ],
-        "HTTPRoute shop/one",
-        "default-deny-ingress",
-        "allow-from-ingress",
+    *(
+        (
+            [
+                named(
+                    f"gateway.networking.k8s.io/{version}",
+                    kind,
+                    spec={"rules": [{"backendRefs": [{"name": "web", "port": 80}]}]},
+                )
+            ],
+            f"{kind} shop/one",
+            "default-deny-ingress",
+            "allow-from-ingress",
+        )
+        for kind, version in (
+            *(("HTTPRoute", "v1"), ("GRPCRoute", "v1"), ("TCPRoute", "v1alpha2")),
+            *(("TLSRoute", "v1alpha2"), ("UDPRoute", "v1alpha2")),
+        )
     ),
     (
         [
@@ -153,15 +159,35 @@ NEEDS: list[tuple[list[dict[str, Any]], str, str, str]] = [
         "default-deny-ingress",
         "allow-all-ingress",
     ),
+    *(
+        (
+            [
+                named(
+                    "admissionregistration.k8s.io/v1",
+                    kind,
+                    webhooks=[{"clientConfig": {"service": {"namespace": "shop", "name": "web"}}}],
+                )
+            ],
+            f"{kind} one",
+            "default-deny-ingress",
+            "allow-from-apiserver",
+        )
+        for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+    ),
     (
         [
             named(
-                "admissionregistration.k8s.io/v1",
-                "ValidatingWebhookConfiguration",
-                webhooks=[{"clientConfig": {"service": {"namespace": "shop", "name": "web"}}}],
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                spec={
+                    "conversion": {
+                        "strategy": "Webhook",
+                        "webhook": {"clientConfig": {"service": {"namespace": "shop", "name": "web"}}},
+                    }
+                },
             )
         ],
-        "ValidatingWebhookConfiguration one",
+        "conversion of CustomResourceDefinition one",
         "default-deny-ingress",
         "allow-from-apiserver",
     ),
@@ -189,28 +215,52 @@ NEEDS: list[tuple[list[dict[str, Any]], str, str, str]] = [
         "default-deny-ingress",
         "allow-from-monitoring",
     ),
-    (
-        [
-            named(
-                "monitoring.coreos.com/v1",
-                "PodMonitor",
-                spec={"selector": {"matchLabels": {"app": "web"}}, "podMetricsEndpoints": [{"port": "metrics"}]},
-            )
-        ],
-        "PodMonitor shop/one",
-        "default-deny-ingress",
-        "allow-from-monitoring",
+    *(
+        (
+            [
+                named(
+                    "monitoring.coreos.com/v1",
+                    "PodMonitor",
+                    spec={"selector": {"matchLabels": {"app": "web"}}, "podMetricsEndpoints": [endpoint]},
+                )
+            ],
+            "PodMonitor shop/one",
+            "default-deny-ingress",
+            "allow-from-monitoring",
+        )
+        for endpoint in ({"port": "metrics"}, {"portNumber": 9100}, {"targetPort": "metrics"})
     ),
 ]
 
 
-@pytest.mark.parametrize(("objects", "reason", "deny", "allow"), NEEDS, ids=[one[1] for one in NEEDS])
+@pytest.mark.parametrize(
+    ("objects", "reason", "deny", "allow"), NEEDS, ids=[f"{number} {one[1]}" for number, one in enumerate(NEEDS)]
+)
 def test_need(objects: list[dict[str, Any]], reason: str, deny: str, allow: str) -> None:
     found = [one for one in lost([*cluster(), *objects], [deny]) if one.reason == reason]
     assert found
     assert {one.namespace for one in found} == {"shop"}
     assert all(f"isolated by NetworkPolicy 'shop/{deny}'" in one.why for one in found)
     assert not [one for one in lost([*cluster(), *objects], [deny, allow]) if one.reason == reason]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "labels"),
+    [
+        ("kube-system", "coredns", {"k8s-app": "kube-dns"}),
+        ("kube-system", "rke2-coredns-rke2-coredns", {"k8s-app": "kube-dns"}),
+        ("openshift-dns", "dns-default", {}),
+    ],
+)
+def test_the_dns_of_other_clusters_is_needed_too(namespace: str, name: str, labels: dict[str, str]) -> None:
+    objects = [one for one in cluster() if one["metadata"]["name"] != "kube-dns"]
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    spec = {"selector": {"app": "dns"}, "ports": [{"port": 53, "targetPort": 5353, "protocol": "UDP"}]}
+    objects.append({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+    pod = {"name": "dns", "namespace": namespace, "labels": {"app": "dns"}}
+    objects.append({"apiVersion": "v1", "kind": "Pod", "metadata": pod, "status": {"podIP": "10.1.9.1"}})
+    found = {one.reason: one.port for one in lost(objects, ["default-deny-egress"])}
+    assert found[f"DNS of Service {namespace}/{name}"] == 5353
 
 
 def test_what_does_not_work_now_does_not_break() -> None:
@@ -301,6 +351,11 @@ def test_what_does_not_count(entry: Any) -> None:
         ("{}\n", "flow log 'flows.json' line 1: it is neither a flow of Hubble nor of Calico"),
         ("[]\n", "flow log 'flows.json' line 1: it is neither"),
         (json.dumps(CALICO) + "\nnonsense\n", "flow log 'flows.json' line 2: it is no JSON"),
+        (json.dumps({**CALICO, "dest_port": "http"}), "line 1: a field cannot be read: invalid literal for int()"),
+        (json.dumps({**CALICO, "dest_port": [80]}), "line 1: a field cannot be read: int() argument must be"),
+        (json.dumps({"flow": "x", "l4": {}}), "line 1: a field cannot be read: 'str' object has no attribute"),
+        (json.dumps({"flow": {**HUBBLE["flow"], "l4": {"TCP": {"destination_port": "x"}}}}), "line 1: a field cannot"),
+        (json.dumps({"flow": {**HUBBLE["flow"], "source": "shop/cart"}}), "line 1: a field cannot be read"),
     ],
 )
 def test_a_log_that_is_none_is_named(text: str, message: str) -> None:
