@@ -10,10 +10,16 @@ import random
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import urlencode
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access import direct_access, pool_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.library import (
+    library_configuration,
+    library_pool,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     MANAGER,
     Object,
@@ -22,8 +28,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+# As many as threads use at once.
+CONNECTIONS = 8
 PAGE = 500
 # Every API server serves these, so none is asked: resource, and whether its objects live in namespaces.
 BUILT_IN = {
@@ -89,12 +97,12 @@ class KubeClient:
     :param pool: what sends requests: the pool of the ``kubernetes`` library's own client.
     :param server: the API server's URL.
     :param headers: sent with every request: who we are.
-    :param configuration: the ``kubernetes`` library's own, for what is no single request and answer.
+    :param configured: makes the ``kubernetes`` library's own configuration, for what is no single request and answer.
     """
 
-    def __init__(self, pool: Any, server: str, headers: Mapping[str, str], configuration: Any = None) -> None:
+    def __init__(self, pool: Any, server: str, headers: Mapping[str, str], configured: Callable[[], Any]) -> None:
         self._pool = pool
-        self._configuration = configuration
+        self._configured = configured
         self._server = server.rstrip("/")
         self._headers = dict(headers)
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
@@ -208,7 +216,7 @@ class KubeClient:
         :param timeout: seconds for the program to end.
         :raises KubeError: it cannot be run, or does not end in time.
         """
-        from kubernetes.client.rest import ApiException
+        from kubernetes.client.exceptions import ApiException
         from kubernetes.stream.ws_client import websocket_call
         from websocket import WebSocketException
 
@@ -222,7 +230,7 @@ class KubeClient:
             self.requests += 1
         try:
             stream = websocket_call(
-                self._configuration,
+                self._configured(),
                 "GET",
                 f"{self._server}{path}",
                 query_params=query,
@@ -501,54 +509,21 @@ def connect(params: Mapping[str, Any]) -> KubeClient:
     :param params: the module's parameters; see ``argument_spec`` in ``connection``.
     :raises UnreachableError: the Python library is missing, or the kubeconfig cannot be used.
     """
-    try:
-        import kubernetes.client
-        import kubernetes.config
-    except ImportError as error:
-        raise UnreachableError(
-            "Python library kubernetes",
-            f"it cannot be imported: {error}",
-            remedy="Install it for the Python that runs this module: pip install kubernetes",
-        ) from error
-    configuration = kubernetes.client.Configuration()
-    if not params.get("host"):
-        _load_kubeconfig(kubernetes.config, configuration, params)
-    for option, attribute in (
-        ("host", "host"),
-        ("ca_cert", "ssl_ca_cert"),
-        ("client_cert", "cert_file"),
-        ("client_key", "key_file"),
-        ("validate_certs", "verify_ssl"),
-        ("proxy", "proxy"),
-        ("username", "username"),
-        ("password", "password"),
-        ("tls_server_name", "tls_server_name"),
-    ):
-        if params.get(option) is not None:
-            setattr(configuration, attribute, params[option])
-    # As many connections as threads use at once.
-    configuration.connection_pool_maxsize = 8
     headers = {"User-Agent": MANAGER}
+    try:
+        access = direct_access(params)
+        if access:
+            headers |= {"authorization": access.authorization} if access.authorization else {}
+            return KubeClient(
+                pool_of(access, CONNECTIONS), access.server, headers, partial(library_configuration, params)
+            )
+        configuration = library_configuration(params)
+    except NetopsError as error:
+        raise UnreachableError(error.subject, error.seen, error.expected, error.remedy) from error
     for setting in configuration.auth_settings().values():
         headers[setting["key"]] = setting["value"]
     if params.get("username"):
         headers["authorization"] = configuration.get_basic_auth_token()
     if params.get("api_key"):
         headers["authorization"] = f"Bearer {params['api_key']}"
-    pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
-    return KubeClient(pool, configuration.host, headers, configuration)
-
-
-def _load_kubeconfig(config: Any, configuration: Any, params: Mapping[str, Any]) -> None:
-    file = params.get("kubeconfig")
-    try:
-        config.load_kube_config(
-            config_file=file, context=params.get("context"), client_configuration=configuration, persist_config=False
-        )
-    except (config.ConfigException, OSError, TypeError, ValueError) as error:
-        raise UnreachableError(
-            f"kubeconfig {file or '~/.kube/config'!r}",
-            str(error),
-            "a kubeconfig with the wanted context",
-            "Set kubeconfig (or K8S_AUTH_KUBECONFIG) to a file that kubectl accepts, and context to one in it",
-        ) from error
+    return KubeClient(library_pool(configuration, CONNECTIONS), configuration.host, headers, lambda: configuration)
