@@ -25,6 +25,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_if_going, wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +98,7 @@ def _until_all_pass(client: KubeClient, checks: Sequence[Check], timeout: float)
             if time.monotonic() > deadline:
                 break
             if waiting:
+                tell(f"{len(checks) - len(waiting)} of {len(checks)} connections work")
                 time.sleep(1.0)
     return [verdicts[check] for check in checks]
 

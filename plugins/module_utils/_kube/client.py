@@ -26,6 +26,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     ObjectRef,
     ref_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -141,6 +142,7 @@ class KubeClient:
             wait = min(LONGEST_WAIT_SECONDS, max(_seconds(said.get("Retry-After")), 2 * wait))
             if time.monotonic() + wait > deadline:
                 raise self._busy(method, path, said)
+            tell(f"the API server is too busy; asking again in {wait:.0f} s")
             # Not all threads again at the same moment.
             time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - it spreads requests, it keeps no secret
         if status >= 400:

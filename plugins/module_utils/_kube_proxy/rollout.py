@@ -31,6 +31,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.conf
     digest,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import minor_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -342,6 +343,7 @@ def restart(cluster: Cluster, nodes: Sequence[str], timeout: float) -> None:
                 "a ready pod with the new configuration",
                 _remedy([line for node in waiting for line in complaints(cluster, node)]),
             )
+        tell(several(f"kube-proxy on node {node!r}: {lack}" for node, lack in waiting.items()))
         time.sleep(POLL_SECONDS)
 
 
