@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # As many as threads use at once.
 CONNECTIONS = 8
+# How long an answer may take.
+ANSWER_SECONDS = 60.0
 PAGE = 500
 # Every API server serves these, so none is asked: resource, and whether its objects live in namespaces.
 BUILT_IN = {
@@ -123,11 +125,13 @@ class KubeClient:
         body: Any = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        timeout: float = ANSWER_SECONDS,
     ) -> Any:
         """One request; its answer parsed when it is JSON, else as text.
 
         A server that is too busy (429 of API Priority and Fairness) is asked again, later each time.
 
+        :param timeout: seconds for the answer.
         :raises KubeError: the server refused; a subclass says more.
         """
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -136,7 +140,7 @@ class KubeClient:
         deadline = time.monotonic() + self.patience
         wait = 0.0
         while True:
-            status, answer, said = self._send(method, url, payload, headers)
+            status, answer, said = self._send(method, url, payload, headers, timeout)
             if status != 429:
                 break
             wait = min(LONGEST_WAIT_SECONDS, max(_seconds(said.get("Retry-After")), 2 * wait))
@@ -165,7 +169,7 @@ class KubeClient:
         return _with_status(error, 429)
 
     def _send(
-        self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str]
+        self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str], timeout: float
     ) -> tuple[int, str, Mapping[str, str]]:
         import urllib3
 
@@ -178,7 +182,7 @@ class KubeClient:
                 body=payload,
                 headers=headers,
                 retries=False,
-                timeout=urllib3.Timeout(connect=10.0, read=60.0),
+                timeout=urllib3.Timeout(connect=10.0, read=timeout),
             )
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(
