@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
+from urllib.parse import urlsplit
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import parse
@@ -115,6 +117,24 @@ def read_kubeconfig(files: str, context: Optional[str] = None) -> Optional[Acces
         str(cluster.get("tls-server-name") or ""),
         _authorization(user, home, subject),
     )
+
+
+def elsewhere(text: str, server: str, subject: str) -> str:
+    """A kubeconfig whose server is reached by another URL; its certificate must still bear the name that it has.
+
+    :param text: the kubeconfig.
+    :raises AccessError: it has no server.
+    """
+    try:
+        [config] = parse(text, subject)
+        clusters = [entry["cluster"] for entry in config["clusters"]]
+        hosts = [urlsplit(cluster["server"]).hostname for cluster in clusters]
+    except (KeyError, TypeError, ValueError) as error:
+        raise AccessError(f"kubeconfig {subject!r}", "no server is named in it", "a kubeconfig of kubeadm") from error
+    for cluster, host in zip(clusters, hosts):
+        cluster.setdefault("tls-server-name", host)
+        cluster["server"] = server
+    return json.dumps(config)
 
 
 def _merged(files: str, subject: str) -> dict[str, Any]:
