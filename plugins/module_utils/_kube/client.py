@@ -346,17 +346,28 @@ class KubeClient:
         return answer
 
     def list(
-        self, api_version: str, kind: str, namespace: str = "", label_selector: str = "", field_selector: str = ""
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        *,
+        accept: str = "application/json",
     ) -> Iterator[Object]:
-        """The objects of a kind, page by page; of all namespaces unless one is named."""
+        """The objects of a kind, page by page; of all namespaces unless one is named.
+
+        :param accept: NAMES_ONLY: nothing of each but its metadata.
+        """
         path = self.path(api_version, kind, namespace)
         query = {"limit": str(PAGE)}
         query.update({"labelSelector": label_selector} if label_selector else {})
         query.update({"fieldSelector": field_selector} if field_selector else {})
         while True:
-            page = self.raw("GET", path, query=query)
-            for item in page["items"]:
-                yield {"apiVersion": api_version, "kind": kind, **item}
+            page = self.raw("GET", path, query=query, accept=accept)
+            # An empty page of metadata has no list at all.
+            for item in page["items"] or []:
+                yield {**item, "apiVersion": api_version, "kind": kind}
             token = page["metadata"].get("continue")
             if not token:
                 return
