@@ -130,6 +130,7 @@ bench: tools testbed $(PEERS)/ready $(COLLECTIONS)/ready ## Measure against the 
 	NETOPS_COLLECTIONS=$(COLLECTIONS) $(PYTHON) -m tests.bench.firewall
 	$(PYTHON) -m tests.bench.outage
 	$(PYTHON) -m tests.bench.rollout
+	$(PYTHON) -m tests.bench.scale
 	NETOPS_COLLECTIONS=$(COLLECTIONS) NETOPS_TESTBED_BIN=$$($(TESTBED) bin) $(PYTHON) -m tests.bench.baseline
 	NETOPS_PEERS=$(PEERS) $(PYTHON) -m tests.bench.policies
 	$(TESTBED) build corefilemigration

@@ -52,6 +52,28 @@ options:
     description: Image with Flannel's CNI plugin.
     type: str
     default: ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel3
+  registry:
+    description: In a closed network, where both images are, in the folders and with the tags or digests that they have.
+    type: str
+    default: ""
+  pull_secrets:
+    description: Names of Secrets in Flannel's namespace by which the images are pulled.
+    type: list
+    elements: str
+    default: []
+  tolerations:
+    description: In place of upstream's own, which tolerate every taint of effect C(NoSchedule).
+    type: list
+    elements: dict
+    default: []
+  node_selector:
+    description: Labels of the nodes that get Flannel; all without any.
+    type: dict
+    default: {}
+  resources:
+    description: The pods' C(requests) and C(limits), in place of upstream's own.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""

@@ -24,5 +24,5 @@ def run(module: AnsibleModule, job: Callable[[], Mapping[str, Any]]) -> None:
     try:
         result = job()
     except NetopsError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **error.details)
     module.exit_json(**result)

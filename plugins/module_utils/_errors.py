@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class NetopsError(Exception):
     """A failure that a user can act on.
@@ -14,6 +16,8 @@ class NetopsError(Exception):
     :param seen: what was observed.
     :param expected: what would have been right.
     :param remedy: what to do now, as an imperative sentence without its full stop.
+
+    ``details`` are values that the failed task returns beside its message; none by default.
     """
 
     def __init__(self, subject: str, seen: str, expected: str = "", remedy: str = "") -> None:
@@ -21,6 +25,7 @@ class NetopsError(Exception):
         self.seen = seen
         self.expected = expected
         self.remedy = remedy
+        self.details: dict[str, Any] = {}
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:

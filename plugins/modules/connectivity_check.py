@@ -10,12 +10,16 @@ module: connectivity_check
 short_description: Prove that pods, Services, NodePorts and names work between all nodes
 version_added: 0.1.0
 description:
-  - Runs a small pod on every node, lets each open new connections to the others, to a Service by address and by name,
-    and to every node's NodePort, and takes the pods away again.
+  - Runs small pods on every node and opens new connections between them, in every family of addresses that they have.
+    They connect to pods of other nodes and of their own, to a Service by address and by name, to the nodes' NodePorts,
+    from a node to pods, and to what you name outside the cluster. The pods are taken away again.
+  - Sends more at once than fits into a packet that may not be cut into pieces, so an MTU that is too large is found.
+  - Where there are more than 17 nodes, each tries some of the others, so that the work does not grow with the pairs.
   - The pods run the Kubernetes project's own test image, C(agnhost).
   - In check mode nothing is run; the module says so.
-  - Needs to create and delete Namespace C(netops-connectivity) with a DaemonSet and a Service, and C(get) on
-    C(pods/proxy) there.
+  - A failure names connections, and the likely cause as far as the pattern tells it.
+  - Needs to create and delete Namespace C(netops-connectivity) with DaemonSets and a Service, C(list) on pods there and
+    on nodes, C(get) on C(pods/proxy), and C(get) and C(create) on C(pods/exec) there.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -31,6 +35,23 @@ options:
     type: list
     elements: str
     default: []
+  outside:
+    description: Servers outside the cluster that every pod must reach by TCP, as C(HOST:PORT).
+    type: list
+    elements: str
+    default: []
+  mtu:
+    description:
+      - The MTU that pods are to have, in bytes; datagrams of just this size are sent then too, up to 2,000 bytes.
+      - V(0) leaves that out. What is larger than any packet is sent in any case.
+    type: int
+    default: 0
+  cni_nodes:
+    description:
+      - What M(netops.kubernetes.cni_info) says of each node, by the node's name. All must use the same CNI, by the same
+        file, in the same version.
+    type: dict
+    default: {}
   timeout:
     description: Seconds for the pods to be ready, and again for all connections to work.
     type: int
@@ -41,6 +62,8 @@ EXAMPLES = r"""
 - name: Prove that the network works
   netops.kubernetes.connectivity_check:
     names: [intranet.corp.example.com]
+    outside: ["www.example.com:443"]
+    mtu: 1450
 """
 
 RETURN = r"""
@@ -55,6 +78,16 @@ connections:
   returned: success
   type: int
   sample: 12
+matrix:
+  description: By the node that connects and what it connects to, V(works), or what does not work and what was seen.
+  returned: always but in check mode
+  type: dict
+  sample: {"worker-1": {"pod on worker-2": "works", "Service": "works"}}
+causes:
+  description: The likely causes of what does not work.
+  returned: failure
+  type: list
+  elements: str
 api_requests:
   description: How many requests were sent to the API server.
   returned: success
@@ -65,10 +98,8 @@ api_requests:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.checks import summary
-from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.session import prove, require_all
+from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.task import connectivity
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
 
 
@@ -78,29 +109,16 @@ def main() -> None:
             **argument_spec(),
             "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.63.0"},
             "names": {"type": "list", "elements": "str", "default": []},
+            "outside": {"type": "list", "elements": "str", "default": []},
+            "mtu": {"type": "int", "default": 0},
+            "cni_nodes": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 180},
         },
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
-        asked = module.params
-        if module.check_mode:
-            return {
-                "changed": False,
-                "connections": 0,
-                "summary": ["check mode: nothing was proven"],
-                "api_requests": 0,
-            }
-        client = connect(asked)
-        verdicts = prove(client, asked["image"], asked["names"], asked["timeout"])
-        require_all(verdicts)
-        return {
-            "changed": False,
-            "connections": len(verdicts),
-            "summary": summary(verdicts),
-            "api_requests": client.requests,
-        }
+        return connectivity(module.params, check=module.check_mode)
 
     run(module, job)
 

@@ -233,6 +233,22 @@ def test_bad_input_is_named(manifest: Module, options: dict[str, Any], expected:
     assert expected in manifest.fails(**options)
 
 
+def test_an_api_service_that_nobody_serves_says_why(manifest: Module) -> None:
+    spec = {
+        "group": "nobody.example.com",
+        "version": "v1",
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "insecureSkipTLSVerify": True,
+        "service": {"name": "nobody", "namespace": "default"},
+    }
+    metadata = {"name": "v1.nobody.example.com"}
+    service = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": metadata, "spec": spec}
+    message = manifest.fails(definitions=[service], wait=True, wait_timeout=2)
+    assert "APIService 'v1.nobody.example.com': not ready after 2 s: condition Available is False" in message
+    assert manifest.succeeds(definitions=[service], state="absent")["changed"] is True
+
+
 def test_an_unreachable_server_is_named(manifest: Module) -> None:
     message = manifest.fails(definitions=[namespace("a")], host="https://127.0.0.1:9", validate_certs=False)
     assert "API server https://127.0.0.1:9" in message

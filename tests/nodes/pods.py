@@ -91,7 +91,7 @@ def serve(client: KubeClient) -> Served:
     service = client.get(session.SERVICE)
     assert service
     [port] = service["spec"]["ports"]
-    pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)))
+    pods = checks.pods_of(list(client.list("v1", "Pod", checks.NAMESPACE)), checks.NAME)
     return Served(f"{service['spec']['clusterIP']}:{port['port']}", port["nodePort"], tuple(pods))
 
 

@@ -42,7 +42,7 @@ def targets(served: Served) -> dict[str, str]:
 
 
 def address_on(pods: Iterable[checks.Pod], node: Node) -> str:
-    return next(pod.address for pod in pods if pod.node_name == node.name)
+    return next(pod.addresses[0] for pod in pods if pod.node_name == node.name)
 
 
 def prove(bed: Bed, served: Served, folder: Path) -> int:

@@ -28,6 +28,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, dissolve, stubs
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import POLL_SECONDS, wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,6 +136,7 @@ def _wait_for_operator(client: KubeClient, deadline: float) -> None:
                 "every part Available, and neither Progressing nor Degraded",
                 "Look at the log of tigera-operator and at the pods in calico-system, or raise wait_timeout",
             )
+        tell(several(reasons))
         time.sleep(POLL_SECONDS)
 
 

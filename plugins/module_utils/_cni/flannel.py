@@ -12,13 +12,13 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 NAMESPACE = "kube-flannel"
 NAME = "flannel"
@@ -27,6 +27,8 @@ HEALTH_PORT = 8081
 # The last version whose manifest copies the conflist with cp, and asks nobody how flanneld is.
 OLDER = (0, 28, 4)
 TAG = re.compile(r":v(\d+)\.(\d+)\.(\d+)$")
+RESOURCES = {"requests": {"cpu": "100m", "memory": "50Mi"}}
+TOLERATIONS = ({"operator": "Exists", "effect": "NoSchedule"},)
 BACKENDS = ("vxlan", "host-gw", "wireguard", "udp")
 
 
@@ -42,6 +44,11 @@ class Flannel:
     :param mtu: of the nodes' network, in bytes; Flannel subtracts its own overhead. 0 lets it find out.
     :param vni: VXLAN network identifier.
     :param port: UDP port of VXLAN.
+    :param registry: in a closed network, where both images are, in the folders that they have upstream.
+    :param pull_secrets: names of Secrets in Flannel's namespace by which they are pulled.
+    :param tolerations: in place of upstream's, which tolerate every taint that keeps pods from starting.
+    :param node_selector: labels of the nodes that get Flannel; empty: all.
+    :param resources: requests and limits in place of upstream's.
     """
 
     pod_cidrs: tuple[str, ...]
@@ -53,6 +60,21 @@ class Flannel:
     nftables: bool = False
     image: str = "ghcr.io/flannel-io/flannel:v0.28.9"
     cni_image: str = "ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel3"
+    registry: str = ""
+    pull_secrets: Sequence[str] = ()
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def images(self) -> tuple[str, str]:
+        """Flannel's image and that of its CNI plugin, from the registry where one is named."""
+        return _placed(self.image, self.registry), _placed(self.cni_image, self.registry)
+
+
+def _placed(image: str, registry: str) -> str:
+    """The image with another registry in place of its own."""
+    return f"{registry.rstrip('/')}/{image.partition('/')[2]}" if registry else image
 
 
 def require_sound(flannel: Flannel) -> None:
@@ -71,6 +93,15 @@ def require_sound(flannel: Flannel) -> None:
         raise FlannelError("flannel_direct_routing", f"backend {flannel.backend} has no such setting", "backend vxlan")
     if not 0 < flannel.port < 65536 or not 0 < flannel.vni < 2**24:
         raise FlannelError("flannel", f"port {flannel.port}, vni {flannel.vni}", "a port, and a number below 2^24")
+    if set(flannel.resources) - {"requests", "limits"}:
+        raise FlannelError("flannel_resources", ", ".join(sorted(flannel.resources)), "requests and limits")
+    for toleration in flannel.tolerations:
+        unknown = set(toleration) - {"key", "operator", "value", "effect", "tolerationSeconds"}
+        if unknown:
+            raise FlannelError("flannel_tolerations", f"{toleration!r} has {sorted(unknown)}", "fields of a toleration")
+    for image in (flannel.image, flannel.cni_image):
+        if "/" not in image or image != image.strip():
+            raise FlannelError("flannel_image", repr(image), "REGISTRY/NAME:TAG, or @DIGEST")
 
 
 def _networks(flannel: Flannel) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -192,16 +223,17 @@ def _field(name: str, path: str) -> dict[str, Any]:
 def _pod(flannel: Flannel) -> dict[str, Any]:
     linux = {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}
     required = {"nodeSelectorTerms": [linux]}
+    image, plugin_image = flannel.images
     plugin = {
         "name": "install-cni-plugin",
-        "image": flannel.cni_image,
+        "image": plugin_image,
         "command": ["cp"],
         "args": ["-f", "/flannel", "/opt/cni/bin/flannel"],
         "volumeMounts": [_mount("cni-plugin", "/opt/cni/bin")],
     }
     conflist = {
         "name": "install-cni",
-        "image": flannel.image,
+        "image": image,
         **_copying(flannel.image, "/etc/kube-flannel/cni-conf.json", f"/etc/cni/net.d/{CONFLIST}"),
         "volumeMounts": [_mount("cni", "/etc/cni/net.d"), _mount("flannel-cfg", "/etc/kube-flannel/")],
     }
@@ -209,10 +241,12 @@ def _pod(flannel: Flannel) -> dict[str, Any]:
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
         "hostNetwork": True,
         "priorityClassName": "system-node-critical",
-        "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}],
+        "tolerations": [dict(one) for one in flannel.tolerations or TOLERATIONS],
         "serviceAccountName": NAME,
         "initContainers": [plugin, conflist],
         "containers": [_container(flannel)],
+        **({"nodeSelector": dict(flannel.node_selector)} if flannel.node_selector else {}),
+        **({"imagePullSecrets": [{"name": name} for name in flannel.pull_secrets]} if flannel.pull_secrets else {}),
         "volumes": [
             {"name": "run", "hostPath": {"path": "/run/flannel"}},
             {"name": "cni-plugin", "hostPath": {"path": "/opt/cni/bin"}},
@@ -238,10 +272,10 @@ def _is_older(image: str) -> bool:
 def _container(flannel: Flannel) -> dict[str, Any]:
     container: dict[str, Any] = {
         "name": "kube-flannel",
-        "image": flannel.image,
+        "image": flannel.images[0],
         "command": ["/opt/bin/flanneld"],
         "args": ["--ip-masq", "--kube-subnet-mgr"],
-        "resources": {"requests": {"cpu": "100m", "memory": "50Mi"}},
+        "resources": dict(flannel.resources) or RESOURCES,
         "securityContext": {"privileged": False, "capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}},
         "env": [
             _field("POD_NAME", "metadata.name"),

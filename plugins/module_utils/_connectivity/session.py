@@ -9,13 +9,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.causes import likely_causes
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.checks import (
+    BESIDE,
+    CONTAINER,
     HTTP_PORT,
     NAME,
     NAMESPACE,
+    ON_NODE,
     Check,
+    Stage,
     Verdict,
+    Wishes,
     judge,
+    judge_program,
+    matrix,
     objects,
     plan,
     pods_of,
@@ -25,6 +33,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_if_going, wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +41,9 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 WORKERS = 8
+SHOWN = 10
+# What is small is answered at once; what is lost on the way would be waited for in vain.
+ANSWER_SECONDS = 15.0
 PLACE = ObjectRef("v1", "Namespace", NAMESPACE)
 SERVICE = ObjectRef("v1", "Service", NAME, NAMESPACE)
 
@@ -40,7 +52,7 @@ class ConnectivityError(NetopsError):
     """Connections that do not work; each is named."""
 
 
-def prove(client: KubeClient, image: str, names: Sequence[str], timeout: float) -> list[Verdict]:
+def prove(client: KubeClient, image: str, wishes: Wishes, timeout: float) -> list[Verdict]:
     """Try every connection until all work or the time is over; the test pods are gone afterwards.
 
     :param image: of agnhost.
@@ -52,7 +64,7 @@ def prove(client: KubeClient, image: str, names: Sequence[str], timeout: float) 
     try:
         apply_all(client, wanted, force=True, check=False)
         wait_ready(client, wanted, timeout)
-        return _until_all_pass(client, _require_some(planned(client, names)), timeout)
+        return _until_all_pass(client, _require_some(planned(client, wishes)), timeout)
     finally:
         client.delete(PLACE, propagation="Background")
 
@@ -69,30 +81,32 @@ def _require_some(checks: list[Check]) -> list[Check]:
     return checks
 
 
-def planned(client: KubeClient, names: Sequence[str]) -> list[Check]:
+def planned(client: KubeClient, wishes: Wishes) -> list[Check]:
     """The connections to try on the cluster as it is."""
-    pods = pods_of(list(client.list("v1", "Pod", NAMESPACE)))
+    pods = list(client.list("v1", "Pod", NAMESPACE))
     service = client.get(SERVICE)
     if service is None:
         raise ConnectivityError(str(SERVICE), "it went away meanwhile", remedy="Let nobody else work in its namespace")
     nodes = {
-        node["metadata"]["name"]: address["address"]
+        node["metadata"]["name"]: [
+            one["address"] for one in node["status"].get("addresses") or [] if one["type"] == "InternalIP"
+        ]
         for node in client.list("v1", "Node")
-        for address in reversed(node["status"].get("addresses") or [])
-        if address["type"] == "InternalIP"
     }
-    return plan(pods, service, nodes, names)
+    stage = Stage(pods_of(pods, NAME), pods_of(pods, BESIDE), pods_of(pods, ON_NODE), service, nodes)
+    return plan(stage, wishes)
 
 
 def _until_all_pass(client: KubeClient, checks: Sequence[Check], timeout: float) -> list[Verdict]:
     """New connections only; what fails is tried again until the time is over."""
     deadline = time.monotonic() + timeout
-    verdicts = {}
+    verdicts: dict[Check, Verdict] = {}
     waiting = list(checks)
     with ThreadPoolExecutor(WORKERS) as pool:
         while waiting:
             for verdict in pool.map(lambda check: dial(client, check), waiting):
                 verdicts[verdict.check] = verdict
+                tell(f"{sum(one.passed for one in verdicts.values())} of {len(checks)} connections work")
             waiting = [check for check in waiting if not verdicts[check].passed]
             if time.monotonic() > deadline:
                 break
@@ -102,10 +116,13 @@ def _until_all_pass(client: KubeClient, checks: Sequence[Check], timeout: float)
 
 
 def dial(client: KubeClient, check: Check) -> Verdict:
-    """One connection, opened by a pod on behalf of the API server's proxy."""
-    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{check.source.name}:{HTTP_PORT}/proxy/dial"
+    """One connection: opened by a pod on behalf of the API server's proxy, or by a program that is started in it."""
     try:
-        return judge(check, client.raw("GET", path, query=check.query))
+        if check.protocol == "connect":
+            done = client.execute(NAMESPACE, check.source.name, CONTAINER, check.command)
+            return judge_program(check, done.code, done.output)
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{check.source.name}:{HTTP_PORT}/proxy/dial"
+        return judge(check, client.raw("GET", path, query=check.query, timeout=ANSWER_SECONDS))
     except KubeError as error:
         return judge(check, None, refused=error.seen)
 
@@ -113,17 +130,20 @@ def dial(client: KubeClient, check: Check) -> Verdict:
 def require_all(verdicts: Sequence[Verdict]) -> None:
     """Require that every connection works.
 
-    :raises ConnectivityError: some do not; at most ten are named.
+    :raises ConnectivityError: some do not; at most ten are named, and what is likely to be the cause.
     """
     broken = [verdict for verdict in verdicts if not verdict.passed]
     if broken:
         lines = [
-            f"{one.check.what} from pod on {one.check.source.node_name} to {one.check.target}: {one.seen}"
-            for one in broken[:10]
+            f"{one.check.kind} from pod on {one.check.source.node_name} to {one.check.target}: {one.seen}"
+            for one in broken[:SHOWN]
         ]
-        raise ConnectivityError(
+        causes = likely_causes(verdicts)
+        error = ConnectivityError(
             "connectivity of the cluster",
             f"{len(broken)} of {len(verdicts)} connections fail: " + " | ".join(lines),
             "all of them to work",
-            "Look at the CNI's and kube-proxy's pods on the nodes named, and at the ports between them",
+            "Likely cause: " + " | ".join(causes),
         )
+        error.details = {"matrix": matrix(verdicts), "causes": causes}
+        raise error

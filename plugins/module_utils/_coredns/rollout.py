@@ -32,6 +32,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready, not_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -223,6 +224,7 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
             return touched
         if time.monotonic() > deadline:
             raise RolloutError(str(workload.ref), f"after {timeout:.0f} s: {reason}", "every CoreDNS with the Corefile")
+        tell(f"{workload.ref}: {reason}")
         time.sleep(POLL_SECONDS)
 
 

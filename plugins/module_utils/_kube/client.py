@@ -10,20 +10,31 @@ import random
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import urlencode
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access import direct_access, pool_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.library import (
+    library_configuration,
+    library_pool,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     MANAGER,
     Object,
     ObjectRef,
     ref_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+# As many as threads use at once.
+CONNECTIONS = 8
+# How long an answer may take.
+ANSWER_SECONDS = 60.0
 PAGE = 500
 # Every API server serves these, so none is asked: resource, and whether its objects live in namespaces.
 BUILT_IN = {
@@ -89,12 +100,12 @@ class KubeClient:
     :param pool: what sends requests: the pool of the ``kubernetes`` library's own client.
     :param server: the API server's URL.
     :param headers: sent with every request: who we are.
-    :param configuration: the ``kubernetes`` library's own, for what is no single request and answer.
+    :param configured: makes the ``kubernetes`` library's own configuration, for what is no single request and answer.
     """
 
-    def __init__(self, pool: Any, server: str, headers: Mapping[str, str], configuration: Any = None) -> None:
+    def __init__(self, pool: Any, server: str, headers: Mapping[str, str], configured: Callable[[], Any]) -> None:
         self._pool = pool
-        self._configuration = configuration
+        self._configured = configured
         self._server = server.rstrip("/")
         self._headers = dict(headers)
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
@@ -114,11 +125,13 @@ class KubeClient:
         body: Any = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        timeout: float = ANSWER_SECONDS,
     ) -> Any:
         """One request; its answer parsed when it is JSON, else as text.
 
         A server that is too busy (429 of API Priority and Fairness) is asked again, later each time.
 
+        :param timeout: seconds for the answer.
         :raises KubeError: the server refused; a subclass says more.
         """
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -127,12 +140,13 @@ class KubeClient:
         deadline = time.monotonic() + self.patience
         wait = 0.0
         while True:
-            status, answer, said = self._send(method, url, payload, headers)
+            status, answer, said = self._send(method, url, payload, headers, timeout)
             if status != 429:
                 break
             wait = min(LONGEST_WAIT_SECONDS, max(_seconds(said.get("Retry-After")), 2 * wait))
             if time.monotonic() + wait > deadline:
                 raise self._busy(method, path, said)
+            tell(f"the API server is too busy; asking again in {wait:.0f} s")
             # Not all threads again at the same moment.
             time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - it spreads requests, it keeps no secret
         if status >= 400:
@@ -155,7 +169,7 @@ class KubeClient:
         return _with_status(error, 429)
 
     def _send(
-        self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str]
+        self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str], timeout: float
     ) -> tuple[int, str, Mapping[str, str]]:
         import urllib3
 
@@ -168,7 +182,7 @@ class KubeClient:
                 body=payload,
                 headers=headers,
                 retries=False,
-                timeout=urllib3.Timeout(connect=10.0, read=60.0),
+                timeout=urllib3.Timeout(connect=10.0, read=timeout),
             )
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(
@@ -208,7 +222,7 @@ class KubeClient:
         :param timeout: seconds for the program to end.
         :raises KubeError: it cannot be run, or does not end in time.
         """
-        from kubernetes.client.rest import ApiException
+        from kubernetes.client.exceptions import ApiException
         from kubernetes.stream.ws_client import websocket_call
         from websocket import WebSocketException
 
@@ -222,7 +236,7 @@ class KubeClient:
             self.requests += 1
         try:
             stream = websocket_call(
-                self._configuration,
+                self._configured(),
                 "GET",
                 f"{self._server}{path}",
                 query_params=query,
@@ -338,20 +352,24 @@ class KubeClient:
         namespace: str = "",
         label_selector: str = "",
         field_selector: str = "",
+        *,
         page: int = PAGE,
+        accept: str = "application/json",
     ) -> Iterator[Object]:
         """The objects of a kind, page by page; of all namespaces unless one is named.
 
         :param page: how many are in memory at once, if the caller keeps none.
+        :param accept: NAMES_ONLY: nothing of each but its metadata.
         """
         path = self.path(api_version, kind, namespace)
         query = {"limit": str(page)}
         query.update({"labelSelector": label_selector} if label_selector else {})
         query.update({"fieldSelector": field_selector} if field_selector else {})
         while True:
-            answer = self.raw("GET", path, query=query)
-            for item in answer["items"]:
-                yield {"apiVersion": api_version, "kind": kind, **item}
+            answer = self.raw("GET", path, query=query, accept=accept)
+            # An empty page of metadata has no list at all.
+            for item in answer["items"] or []:
+                yield {**item, "apiVersion": api_version, "kind": kind}
             token = answer["metadata"].get("continue")
             if not token:
                 return
@@ -575,54 +593,21 @@ def connect(params: Mapping[str, Any]) -> KubeClient:
     :param params: the module's parameters; see ``argument_spec`` in ``connection``.
     :raises UnreachableError: the Python library is missing, or the kubeconfig cannot be used.
     """
-    try:
-        import kubernetes.client
-        import kubernetes.config
-    except ImportError as error:
-        raise UnreachableError(
-            "Python library kubernetes",
-            f"it cannot be imported: {error}",
-            remedy="Install it for the Python that runs this module: pip install kubernetes",
-        ) from error
-    configuration = kubernetes.client.Configuration()
-    if not params.get("host"):
-        _load_kubeconfig(kubernetes.config, configuration, params)
-    for option, attribute in (
-        ("host", "host"),
-        ("ca_cert", "ssl_ca_cert"),
-        ("client_cert", "cert_file"),
-        ("client_key", "key_file"),
-        ("validate_certs", "verify_ssl"),
-        ("proxy", "proxy"),
-        ("username", "username"),
-        ("password", "password"),
-        ("tls_server_name", "tls_server_name"),
-    ):
-        if params.get(option) is not None:
-            setattr(configuration, attribute, params[option])
-    # As many connections as threads use at once.
-    configuration.connection_pool_maxsize = 8
     headers = {"User-Agent": MANAGER}
+    try:
+        access = direct_access(params)
+        if access:
+            headers |= {"authorization": access.authorization} if access.authorization else {}
+            return KubeClient(
+                pool_of(access, CONNECTIONS), access.server, headers, partial(library_configuration, params)
+            )
+        configuration = library_configuration(params)
+    except NetopsError as error:
+        raise UnreachableError(error.subject, error.seen, error.expected, error.remedy) from error
     for setting in configuration.auth_settings().values():
         headers[setting["key"]] = setting["value"]
     if params.get("username"):
         headers["authorization"] = configuration.get_basic_auth_token()
     if params.get("api_key"):
         headers["authorization"] = f"Bearer {params['api_key']}"
-    pool = kubernetes.client.ApiClient(configuration).rest_client.pool_manager
-    return KubeClient(pool, configuration.host, headers, configuration)
-
-
-def _load_kubeconfig(config: Any, configuration: Any, params: Mapping[str, Any]) -> None:
-    file = params.get("kubeconfig")
-    try:
-        config.load_kube_config(
-            config_file=file, context=params.get("context"), client_configuration=configuration, persist_config=False
-        )
-    except (config.ConfigException, OSError, TypeError, ValueError) as error:
-        raise UnreachableError(
-            f"kubeconfig {file or '~/.kube/config'!r}",
-            str(error),
-            "a kubeconfig with the wanted context",
-            "Set kubeconfig (or K8S_AUTH_KUBECONFIG) to a file that kubectl accepts, and context to one in it",
-        ) from error
+    return KubeClient(library_pool(configuration, CONNECTIONS), configuration.host, headers, lambda: configuration)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,6 +86,7 @@ def _wait_until_gone(client: KubeClient, refs: Sequence[ObjectRef], timeout: flo
             raise KubeError(
                 ", ".join(map(str, left)), f"still there after {timeout:.0f} s", "an end", "Look at the kubelet's log"
             )
+        tell(f"{len(left)} of {len(refs)} pods are still there: {several(map(str, left))}")
         time.sleep(POLL_SECONDS)
 
 

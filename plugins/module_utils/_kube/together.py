@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError, UnreachableError
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +29,8 @@ def each(things: Sequence[Thing], job: Callable[[Thing], Result]) -> list[Result
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(job, thing) for thing in things]
-        for future in as_completed(futures):
+        for number, future in enumerate(as_completed(futures), start=1):
+            tell(f"{number} of {len(things)} objects are done")
             if isinstance(future.exception(), UnreachableError) or getattr(future.exception(), "status", 0) == 401:
                 for other in futures:
                     other.cancel()

@@ -12,6 +12,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client imp
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import hopeless, not_ready, why_held
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.reading import observe
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ def wait_ready(
         if time.monotonic() > deadline:
             raise _not_ready_after(reasons, timeout)
         left = reasons
+        tell(several(f"{ref}: {reason}" for ref, reason in reasons.items()))
         time.sleep(pause)
         pause = min(POLL_SECONDS, 2 * pause)
 
@@ -67,6 +69,7 @@ def wait_served(client: KubeClient, definitions: Sequence[Object], timeout: floa
         if time.monotonic() > deadline:
             wait_ready(client, left, 0.0)
             return
+        tell(f"{len(left)} of {len(definitions)} new kinds are not served yet")
         time.sleep(pause)
         pause = min(POLL_SECONDS, 2 * pause)
         for definition in left:
@@ -134,6 +137,7 @@ def wait_gone(client: KubeClient, refs: Iterable[ObjectRef], deadline: float) ->
             )
         left = list(there)
         if left:
+            tell(several(f"{ref} is being deleted; {why_held(live)}" for ref, live in there.items()))
             time.sleep(pause)
             pause = min(POLL_SECONDS, 2 * pause)
 

@@ -33,6 +33,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.conf
     read,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import minor_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -403,6 +404,7 @@ def _restart(cluster: Cluster, pods: Pods, timeout: float) -> None:
                 "a ready pod with the new configuration",
                 _remedy([line for node in waiting for line in complaints(cluster, node)]),
             )
+        _tell(waiting)
         time.sleep(PAUSE_SECONDS)
         pods = Pods.of(cluster, tuple(waiting))
 
@@ -423,7 +425,12 @@ def _follow(cluster: Cluster, pods: Pods, deadline: float) -> dict[str, str]:
             waiting.pop(node, None)
         if not waiting:
             break
+        _tell(waiting)
     return waiting
+
+
+def _tell(waiting: Mapping[str, str]) -> None:
+    tell(several(f"kube-proxy on node {node!r}: {lack}" for node, lack in waiting.items()))
 
 
 def _remedy(said: Sequence[str]) -> str:

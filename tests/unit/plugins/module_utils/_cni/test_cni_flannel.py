@@ -86,6 +86,13 @@ def test_address_families() -> None:
         ({"pod_cidrs": PODS, "backend": "ipip"}, "flannel_backend: 'ipip'"),
         ({"pod_cidrs": PODS, "backend": "udp", "direct_routing": True}, "flannel_direct_routing"),
         ({"pod_cidrs": PODS, "port": 0}, "port 0"),
+        ({"pod_cidrs": PODS, "port": 65536}, "port 65536"),
+        ({"pod_cidrs": PODS, "vni": 0}, "vni 0"),
+        ({"pod_cidrs": PODS, "vni": 2**24}, "a number below 2^24"),
+        ({"pod_cidrs": PODS, "resources": {"request": {}}}, "flannel_resources: request; expected requests and limits"),
+        ({"pod_cidrs": PODS, "tolerations": [{"keys": "a"}]}, "has ['keys']; expected fields of a toleration"),
+        ({"pod_cidrs": PODS, "image": "flannel"}, "flannel_image: 'flannel'; expected REGISTRY/NAME:TAG"),
+        ({"pod_cidrs": PODS, "cni_image": "a/b:c "}, "flannel_image: 'a/b:c '"),
     ],
 )
 def test_settings_that_contradict_each_other_are_named(settings: dict[str, Any], message: str) -> None:
@@ -117,3 +124,23 @@ def test_networks_that_overlap_are_both_named(pods: list[str], services: list[st
     with pytest.raises(NetworkError) as refused:
         require_sound(pods, services, nodes)
     assert message in str(refused.value)
+
+
+def test_a_closed_network_and_where_flannel_runs() -> None:
+    flannel = Flannel(
+        PODS,
+        image="ghcr.io/flannel-io/flannel@sha256:0123",
+        registry="registry.example.com:5000/mirror/",
+        pull_secrets=["regcred"],
+        tolerations=[{"key": "dedicated", "operator": "Exists"}],
+        node_selector={"network": "flannel"},
+        resources={"limits": {"memory": "100Mi"}},
+    )
+    made = {obj["kind"]: obj for obj in objects(flannel)}["DaemonSet"]["spec"]["template"]["spec"]
+    images = {one["image"] for one in made["containers"] + made["initContainers"]}
+    place = "registry.example.com:5000/mirror/flannel-io"
+    assert images == {f"{place}/flannel@sha256:0123", f"{place}/flannel-cni-plugin:v1.9.1-flannel3"}
+    assert made["imagePullSecrets"] == [{"name": "regcred"}]
+    assert made["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
+    assert made["nodeSelector"] == {"network": "flannel"}
+    assert made["containers"][0]["resources"] == {"limits": {"memory": "100Mi"}}

@@ -1,0 +1,291 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: may change in any release; use the modules and filters instead.
+"""Which CNIs a cluster has, by what they make at its API, and what one of them has left there."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_cluster import GROUP as CILIUM_GROUP
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import NAMES_ONLY
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
+    DEFINITION,
+    MANAGED_BY,
+    ObjectRef,
+    ref_of,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+
+DEFINITION_API = "apiextensions.k8s.io/v1"
+TAG = re.compile(r":(v?\d[^@/]*)(?:@|$)")
+
+
+class PresenceError(NetopsError):
+    """A CNI that still runs, where what it has left is to be removed."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a CNI makes at the API, by names that are its own.
+
+    :param agents: names of its DaemonSets.
+    :param groups: groups of the API that it adds.
+    :param node_keys: beginnings of annotations on nodes.
+    :param taints: of nodes.
+    :param finalizers: beginnings of finalizers that its own programs serve.
+    :param source: where the names come from.
+    """
+
+    agents: re.Pattern[str]
+    source: str
+    groups: frozenset[str] = frozenset()
+    node_keys: tuple[str, ...] = ()
+    taints: frozenset[str] = frozenset()
+    finalizers: tuple[str, ...] = ()
+
+
+MARKS = {
+    "flannel": Marks(
+        agents=re.compile(r"kube-flannel(-ds)?(-[a-z0-9]+)?"),
+        node_keys=("flannel.alpha.coreos.com/",),
+        source="github.com/flannel-io/flannel, Documentation/kube-flannel.yml and pkg/subnet/kube",
+    ),
+    "calico": Marks(
+        agents=re.compile(r"calico-node"),
+        groups=frozenset(
+            {"crd.projectcalico.org", "projectcalico.org", "operator.tigera.io", "policy.projectcalico.org"}
+        ),
+        node_keys=("projectcalico.org/",),
+        finalizers=("tigera.io/", "operator.tigera.io/", "projectcalico.org/"),
+        source="github.com/projectcalico/calico, manifests, and libcalico-go/lib/backend/k8s/resources",
+    ),
+    "cilium": Marks(
+        agents=re.compile(r"cilium"),
+        groups=frozenset({CILIUM_GROUP}),
+        node_keys=("network.cilium.io/", "io.cilium.network."),
+        taints=frozenset({"node.cilium.io/agent-not-ready"}),
+        finalizers=("cilium.io/",),
+        source="github.com/cilium/cilium, install/kubernetes/cilium and pkg/annotation",
+    ),
+    "weave": Marks(agents=re.compile(r"weave-net"), source="github.com/weaveworks/weave, weave-daemonset-k8s.yaml"),
+    "antrea": Marks(
+        agents=re.compile(r"antrea-agent"), groups=frozenset({"crd.antrea.io"}), source="github.com/antrea-io/antrea"
+    ),
+    "canal": Marks(agents=re.compile(r"(rke2-)?canal"), source="github.com/projectcalico/calico, manifests/canal.yaml"),
+    "kube-router": Marks(agents=re.compile(r"kube-router"), source="github.com/cloudnativelabs/kube-router"),
+    "kindnet": Marks(agents=re.compile(r"kindnet"), source="github.com/kubernetes-sigs/kind"),
+    "kube-ovn": Marks(
+        agents=re.compile(r"kube-ovn-cni"), groups=frozenset({"kubeovn.io"}), source="github.com/kubeovn/kube-ovn"
+    ),
+    "ovn-kubernetes": Marks(
+        agents=re.compile(r"ovnkube-node.*"),
+        groups=frozenset({"k8s.ovn.org"}),
+        source="github.com/ovn-org/ovn-kubernetes",
+    ),
+    "multus": Marks(
+        agents=re.compile(r"(kube-)?multus(-ds)?.*"),
+        groups=frozenset({"k8s.cni.cncf.io"}),
+        source="github.com/k8snetworkplumbingwg/multus-cni, deployments",
+    ),
+    "amazon-vpc": Marks(agents=re.compile(r"aws-node"), source="github.com/aws/amazon-vpc-cni-k8s"),
+    "azure": Marks(
+        agents=re.compile(r"azure-(cni|cns|ip-masq-agent)"), source="github.com/Azure/azure-container-networking"
+    ),
+    "gke": Marks(agents=re.compile(r"(netd|anetd)"), source="cloud.google.com, Dataplane V2 and netd"),
+}
+# Canal is Flannel's network with Calico's policies, and leaves what both do.
+PARTS = {"canal": {"calico", "flannel"}}
+
+
+def presence(client: KubeClient) -> dict[str, Any]:
+    """Which CNIs the cluster has: those that run, and what others have left.
+
+    It takes as many requests as the lists of DaemonSets and of nodes have pages, and one.
+    """
+    groups = {group["name"] for group in client.raw("GET", "/apis")["groups"]}
+    workloads = list(client.list("apps/v1", "DaemonSet"))
+    keys = _node_keys(client)
+    cnis = {cni: _told(cni, marks, workloads, groups, keys) for cni, marks in MARKS.items()}
+    return {"cnis": {cni: told for cni, told in cnis.items() if told}, "state": state_of(cnis)}
+
+
+def _node_keys(client: KubeClient) -> dict[str, int]:
+    """How many nodes have an annotation, by its key."""
+    counts: dict[str, int] = {}
+    for node in client.list("v1", "Node", accept=NAMES_ONLY):
+        for key in node["metadata"].get("annotations") or {}:
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def _told(
+    cni: str, marks: Marks, workloads: Sequence[Object], groups: set[str], keys: Mapping[str, int]
+) -> dict[str, Any]:
+    agents = [one for one in workloads if marks.agents.fullmatch(one["metadata"]["name"])]
+    annotated = max([count for key, count in keys.items() if key.startswith(marks.node_keys or ("/",))], default=0)
+    served = sorted(groups & marks.groups)
+    if not agents and not annotated and not served:
+        return {}
+    statuses = [one.get("status") or {} for one in agents]
+    return {
+        "running": bool(agents),
+        "version": next((tag for one in agents if (tag := _version(one))), ""),
+        "mode": _mode(cni, agents, groups),
+        "managed_by": next((labels[MANAGED_BY] for one in agents if MANAGED_BY in (labels := _labels(one))), ""),
+        "agents": [str(ref_of(one)) for one in agents],
+        "nodes": sum(status.get("desiredNumberScheduled", 0) for status in statuses),
+        "nodes_ready": sum(status.get("numberReady", 0) for status in statuses),
+        "not_ready": [f"{ref_of(one)}: {reason}" for one in agents if (reason := not_ready(one))],
+        "api_groups": served,
+        "annotated_nodes": annotated,
+    }
+
+
+def _labels(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    labels: Mapping[str, str] = obj["metadata"].get("labels") or {}
+    return labels
+
+
+def _version(workload: Mapping[str, Any]) -> str:
+    """The tag of the first container's image; empty where it is pinned by its digest alone."""
+    found = TAG.search(workload["spec"]["template"]["spec"]["containers"][0]["image"])
+    return found[1] if found else ""
+
+
+def _mode(cni: str, agents: Sequence[Mapping[str, Any]], groups: set[str]) -> str:
+    if cni != "calico" or not agents:
+        return ""
+    operated = "operator.tigera.io" in groups and any(one["metadata"]["namespace"] == "calico-system" for one in agents)
+    return "operator" if operated else "manifest"
+
+
+def state_of(cnis: Mapping[str, Mapping[str, Any]]) -> str:
+    """``none``, ``one``, ``mixed`` (the agents of several are there) or ``leftovers`` (of one that does not run)."""
+    running = {cni for cni, told in cnis.items() if told.get("running")}
+    owners = running.union(*(PARTS.get(cni, set()) for cni in running))
+    # Multus calls the others.
+    if len(running - {"multus"}) > 1:
+        return "mixed"
+    if {cni for cni, told in cnis.items() if told} - owners:
+        return "leftovers"
+    return "one" if running else "none"
+
+
+# ---- what one has left ---------------------------------------------------------------------------------------------
+
+
+def clean_cluster(client: KubeClient, cni: str, *, check: bool, timeout: float) -> list[str]:
+    """Remove what a CNI that does not run any more has left at the API; returns what was removed, or would be.
+
+    :param cni: a key of MARKS.
+    :param timeout: seconds for its definitions to go away.
+    :param check: say what would be removed, whether its agents are still there or not: they may go before.
+    :raises NetopsError: its agents are still there, or something does not go away.
+    """
+    marks = MARKS[cni]
+    if not check:
+        _require_gone(client, cni)
+    nodes = [node for node in client.list("v1", "Node") if _of_node(marks, node)]
+    done = [f"{ref_of(node)}: {', '.join(_of_node(marks, node))}" for node in nodes]
+    if not check:
+        each(nodes, partial(_clean_node, client, marks))
+    return done + _clean_definitions(client, marks, check=check, timeout=timeout)
+
+
+def agents_of(client: KubeClient, cni: str) -> list[str]:
+    """The CNI's DaemonSets that are there."""
+    named = client.list("apps/v1", "DaemonSet", accept=NAMES_ONLY)
+    return [str(ref_of(one)) for one in named if MARKS[cni].agents.fullmatch(one["metadata"]["name"])]
+
+
+def _require_gone(client: KubeClient, cni: str) -> None:
+    agents = agents_of(client, cni)
+    if agents:
+        raise PresenceError(
+            f"CNI {cni}",
+            f"{', '.join(agents)} is still there",
+            "a CNI that does not run any more",
+            f"Remove it first: role netops.kubernetes.{cni}, tasks_from uninstall, or as it was installed",
+        )
+
+
+def _of_node(marks: Marks, node: Mapping[str, Any]) -> list[str]:
+    annotations = node["metadata"].get("annotations") or {}
+    taints = [taint["key"] for taint in node["spec"].get("taints") or [] if taint["key"] in marks.taints]
+    own = [key for key in annotations if marks.node_keys and key.startswith(marks.node_keys)]
+    return [*(f"annotation {key}" for key in sorted(own)), *(f"taint {key}" for key in taints)]
+
+
+def _clean_node(client: KubeClient, marks: Marks, node: Object) -> None:
+    def change(live: Object | None) -> tuple[None, bool]:
+        if live is None or not _of_node(marks, live):
+            return None, False
+        kept = {
+            key: value
+            for key, value in (live["metadata"].get("annotations") or {}).items()
+            if not key.startswith(marks.node_keys)
+        }
+        live["metadata"]["annotations"] = kept
+        live["spec"]["taints"] = [
+            taint for taint in live["spec"].get("taints") or [] if taint["key"] not in marks.taints
+        ]
+        return None, True
+
+    update(client, ref_of(node), change, check=False)
+
+
+def _clean_definitions(client: KubeClient, marks: Marks, *, check: bool, timeout: float) -> list[str]:
+    named = client.list(DEFINITION_API, DEFINITION, accept=NAMES_ONLY)
+    refs = [ref_of(one) for one in named if one["metadata"]["name"].partition(".")[2] in marks.groups]
+    counted = dict(zip(refs, each(refs, partial(_objects_of, client))))
+    done = [f"{ref} with {len(objects)} objects" for ref, objects in counted.items()]
+    if check or not refs:
+        return done
+    # Whoever serves these finalizers does not run any more: nobody else would ever let go.
+    held = [(one, own) for objects in counted.values() for one in objects if (own := _held(marks, one))]
+    each(refs, client.delete)
+    each(held, lambda pair: _let_go(client, *pair))
+    wait_gone(client, refs, time.monotonic() + timeout)
+    return done
+
+
+def _objects_of(client: KubeClient, ref: ObjectRef) -> list[Object]:
+    definition = client.get(ref) or {"spec": {"versions": []}}
+    spec = definition["spec"]
+    version = next((one["name"] for one in spec["versions"] if one.get("served")), "")
+    if not version:
+        return []
+    return list(client.list(f"{spec['group']}/{version}", spec["names"]["kind"], accept=NAMES_ONLY))
+
+
+def _held(marks: Marks, obj: Mapping[str, Any]) -> list[str]:
+    """The finalizers of the CNI's own."""
+    return [one for one in obj["metadata"].get("finalizers") or [] if one.startswith(marks.finalizers or ("/",))]
+
+
+def _let_go(client: KubeClient, obj: Object, own: Iterable[str]) -> None:
+    gone = set(own)
+
+    def change(live: Object | None) -> tuple[None, bool]:
+        if live is None:
+            return None, False
+        finalizers = live["metadata"].get("finalizers") or []
+        live["metadata"]["finalizers"] = [one for one in finalizers if one not in gone]
+        return None, bool(gone & set(finalizers))
+
+    update(client, ref_of(obj), change, check=False)

@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: netops.kubernetes contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which CNIs a cluster has, and what one has left at the API, against a real API server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import MARKS, state_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from tests.support.modules import Module, state_matrix
+from tests.testbed.api_ring import ApiRing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
+
+NODE = ObjectRef("v1", "Node", "worker")
+FOREIGN = {"example.com/owner": "me", "flannelish.example.com/a": "b"}
+
+
+@pytest.fixture(scope="module")
+def ring(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own: definitions and nodes are the cluster's."""
+    with ApiRing(programs, tmp_path_factory.mktemp("cnis")) as started:
+        yield str(started.kubeconfig)
+
+
+@pytest.fixture
+def client(ring: str) -> Iterator[KubeClient]:
+    client = connect({"kubeconfig": ring})
+    client.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE.name, "annotations": FOREIGN}})
+    yield client
+    for daemon_set in list(client.list("apps/v1", "DaemonSet")):
+        place = daemon_set["metadata"]
+        client.delete(ObjectRef("apps/v1", "DaemonSet", place["name"], place["namespace"]), propagation="Background")
+    client.delete(NODE, propagation="Background")
+
+
+def agent(client: KubeClient, name: str, image: str, **labels: str) -> None:
+    pod = {"metadata": {"labels": {"a": name}}, "spec": {"containers": [{"name": "agent", "image": image}]}}
+    spec = {"selector": {"matchLabels": {"a": name}}, "template": pod}
+    metadata = {"name": name, "namespace": "kube-system", "labels": labels}
+    client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec})
+
+
+def annotate(client: KubeClient, **annotations: str) -> None:
+    client.patch(NODE, {"metadata": {"annotations": annotations}})
+
+
+def definition(group: str, kind: str) -> dict[str, Any]:
+    plural = f"{kind.lower()}s"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Cluster", "names": {"plural": plural, "kind": kind}, "versions": [version]},
+    }
+
+
+def test_one_mixed_and_leftovers_are_told_apart(ring: str, client: KubeClient) -> None:
+    info = Module("cni_cluster_info", {"kubeconfig": ring})
+    assert {key: info.succeeds()[key] for key in ("state", "cnis", "changed")} == {
+        "state": "none",
+        "cnis": {},
+        "changed": False,
+    }
+    agent(client, "kube-flannel-ds", "ghcr.io/flannel-io/flannel:v0.28.9")
+    annotate(client, **{"flannel.alpha.coreos.com/backend-type": "vxlan"})
+    one = info.succeeds(check=True)
+    assert one["state"] == "one"
+    flannel = one["cnis"]["flannel"]
+    assert (flannel["running"], flannel["version"], flannel["annotated_nodes"]) == (True, "v0.28.9", 1)
+    assert flannel["agents"] == ["DaemonSet 'kube-system/kube-flannel-ds'"]
+    annotate(client, **{"projectcalico.org/IPv4Address": "192.0.2.1/24"})
+    left = info.succeeds()
+    assert left["state"] == "leftovers"
+    assert (left["cnis"]["calico"]["running"], left["cnis"]["calico"]["annotated_nodes"]) == (False, 1)
+    managed = {"app.kubernetes.io/managed-by": "Helm"}
+    agent(client, "cilium", "quay.io/cilium/cilium:v1.20.0@sha256:" + 64 * "0", **managed)
+    mixed = info.succeeds()
+    assert mixed["state"] == "mixed"
+    assert (mixed["cnis"]["cilium"]["version"], mixed["cnis"]["cilium"]["managed_by"]) == ("v1.20.0", "Helm")
+
+
+def test_state_matrix_of_the_cleanup_leaves_what_is_beside(ring: str, client: KubeClient) -> None:
+    cleanup = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "calico", "wait_timeout": 60})
+    annotate(client, **{"projectcalico.org/IPv4Address": "192.0.2.1/24", "flannel.alpha.coreos.com/public-ip": "x"})
+    mine, other = definition("crd.projectcalico.org", "Widget"), definition("example.com", "Widget")
+    for one in (mine, other):
+        client.create(one)
+    held = {
+        "apiVersion": "crd.projectcalico.org/v1",
+        "kind": "Widget",
+        "metadata": {"name": "one", "finalizers": ["tigera.io/cleanup"]},
+    }
+    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[held])
+    first = state_matrix(cleanup)
+    assert first["removed"] == [
+        "Node 'worker': annotation projectcalico.org/IPv4Address",
+        "CustomResourceDefinition 'widgets.crd.projectcalico.org' with 1 objects",
+    ]
+    definitions = {
+        one["metadata"]["name"] for one in client.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    }
+    assert definitions == {"widgets.example.com"}
+    node = client.get(NODE)
+    assert node
+    assert node["metadata"]["annotations"] == {**FOREIGN, "flannel.alpha.coreos.com/public-ip": "x"}
+
+
+def test_a_taint_that_nobody_would_take_away_goes(ring: str, client: KubeClient) -> None:
+    foreign = {"key": "example.com/dedicated", "effect": "NoSchedule"}
+    taints = [{"key": "node.cilium.io/agent-not-ready", "effect": "NoExecute"}, foreign]
+    client.patch(NODE, {"spec": {"taints": taints}})
+    cleanup = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "cilium"})
+    assert state_matrix(cleanup)["removed"] == ["Node 'worker': taint node.cilium.io/agent-not-ready"]
+    node = client.get(NODE)
+    assert node
+    assert node["spec"]["taints"] == [foreign]
+
+
+def test_a_finalizer_of_somebody_else_is_named(ring: str, client: KubeClient) -> None:
+    client.create(definition("cilium.io", "Gadget"))
+    held = {"apiVersion": "cilium.io/v1", "kind": "Gadget", "metadata": {"name": "a", "finalizers": ["example.com/x"]}}
+    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[held])
+    message = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "cilium"}).fails(wait_timeout=2)
+    assert "CustomResourceDefinition 'gadgets.cilium.io': it is still being deleted" in message
+    client.forget_kinds("cilium.io/v1")
+    client.patch(ObjectRef("cilium.io/v1", "Gadget", "a"), {"metadata": {"finalizers": None}})
+
+
+def test_one_that_runs_is_not_cleaned_up(ring: str, client: KubeClient) -> None:
+    agent(client, "weave-net", "weaveworks/weave-kube:2.8.1")
+    cleanup = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "weave"})
+    assert "CNI weave: DaemonSet 'kube-system/weave-net' is still there" in cleanup.fails()
+    assert "the run refuses unless it is gone by then" in str(cleanup.succeeds(check=True)["warnings"])
+
+
+@pytest.mark.parametrize("options", [{}, {"cni": "antrea"}, {"cni": "calico", "wait_timeout": "soon"}])
+def test_bad_input_is_named(ring: str, options: dict[str, Any]) -> None:
+    message = Module("cni_cluster_cleanup", {"kubeconfig": ring}).fails(**options)
+    assert any(words in message for words in ("required arguments: cni", "value of cni must be one of", "wait_timeout"))
+
+
+@pytest.mark.parametrize(
+    ("running", "left", "state"),
+    [
+        ([], [], "none"),
+        (["canal"], ["calico", "flannel"], "one"),
+        (["canal"], ["cilium"], "leftovers"),
+        (["multus", "calico"], [], "one"),
+        (["flannel", "calico"], [], "mixed"),
+    ],
+)
+def test_states(running: list[str], left: list[str], state: str) -> None:
+    found = {**{cni: {"running": True} for cni in running}, **{cni: {"running": False} for cni in left}}
+    assert state_of(found) == state
+    assert set(found) <= set(MARKS)
