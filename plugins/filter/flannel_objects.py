@@ -52,6 +52,10 @@ options:
     description: Image with Flannel's CNI plugin.
     type: str
     default: ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel3
+  node_selector:
+    description: Labels of the nodes that Flannel is for; none stands for all.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""

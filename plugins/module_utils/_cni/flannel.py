@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
@@ -42,6 +42,7 @@ class Flannel:
     :param mtu: of the nodes' network, in bytes; Flannel subtracts its own overhead. 0 lets it find out.
     :param vni: VXLAN network identifier.
     :param port: UDP port of VXLAN.
+    :param node_selector: labels of the nodes that it is for; all nodes with Linux without any.
     """
 
     pod_cidrs: tuple[str, ...]
@@ -53,6 +54,7 @@ class Flannel:
     nftables: bool = False
     image: str = "ghcr.io/flannel-io/flannel:v0.28.9"
     cni_image: str = "ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel3"
+    node_selector: dict[str, str] = field(default_factory=dict)
 
 
 def require_sound(flannel: Flannel) -> None:
@@ -207,6 +209,7 @@ def _pod(flannel: Flannel) -> dict[str, Any]:
     }
     return {
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
+        **({"nodeSelector": dict(flannel.node_selector)} if flannel.node_selector else {}),
         "hostNetwork": True,
         "priorityClassName": "system-node-critical",
         "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}],
