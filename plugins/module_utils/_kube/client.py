@@ -114,11 +114,13 @@ class KubeClient:
         body: Any = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        busy: bool = True,
     ) -> Any:
         """One request; its answer parsed when it is JSON, else as text.
 
         A server that is too busy (429 of API Priority and Fairness) is asked again, later each time.
 
+        :param busy: whether 429 means that; an eviction gets it from a PodDisruptionBudget too.
         :raises KubeError: the server refused; a subclass says more.
         """
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -128,7 +130,7 @@ class KubeClient:
         wait = 0.0
         while True:
             status, answer, said = self._send(method, url, payload, headers)
-            if status != 429:
+            if status != 429 or not busy:
                 break
             wait = min(LONGEST_WAIT_SECONDS, max(_seconds(said.get("Retry-After")), 2 * wait))
             if time.monotonic() + wait > deadline:
