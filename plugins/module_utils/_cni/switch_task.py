@@ -45,15 +45,9 @@ def plan(asked: Mapping[str, Any]) -> dict[str, Any]:
     )
     active = {str(name): str(cni) for name, cni in asked["hosts"].items()}
     cluster = found(client, list(active), active)
-    nothing: dict[str, Any] = {
-        "changed": False,
-        "plan": [],
-        "pending_nodes": [],
-        "record": {},
-        "pod_cidrs": asked["pod_cidrs"],
-    }
     if cluster.record is None and not source_of(cluster, wish):
-        return {**nothing, "source": "", "node_selector": {}, "api_requests": client.requests}
+        nothing = {"source": "", "plan": [], "pending_nodes": [], "record": {}, "node_selector": {}}
+        return {"changed": False, **nothing, "pod_cidrs": asked["pod_cidrs"], "api_requests": client.requests}
     record = record_for(cluster, wish)
     source = None if cluster.record else network_of(client, record.source, cluster.nodes)
     target = wanted(wish.target, wish.settings, asked["pod_cidrs"], cluster.nodes)
