@@ -155,6 +155,7 @@ class Found:
     :param hosts: the nodes that the play reaches.
     :param active: what each of those tells of itself: the CNI that its container runtime uses.
     :param policies: how many there are, by kind.
+    :param is_operated: whether Calico's operator keeps its DaemonSet.
     :param replaces_kube_proxy: whether Cilium serves Services and no kube-proxy is there.
     """
 
@@ -165,6 +166,7 @@ class Found:
     budgets: tuple[BudgetFacts, ...] = ()
     active: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, int] = field(default_factory=dict)
+    is_operated: bool = False
     replaces_kube_proxy: bool = False
     has_kube_proxy: bool = True
     record: Optional[Record] = None
@@ -311,6 +313,13 @@ def _of_nodes(found: Found, left: Sequence[NodeFacts]) -> Iterator[NetopsError]:
         )
     if found.record:
         return
+    if found.is_operated and "calico" in found.installed:
+        yield SwitchError(
+            "Calico",
+            "its operator puts its DaemonSet on every node again",
+            "Calico by its manifest",
+            "Remove it with role netops.kubernetes.calico, tasks_from uninstall, then install the other CNI",
+        )
     source = [cni for cni in found.installed if cni in found.active.values()]
     strange = {name: cni for name, cni in found.active.items() if source and cni not in source}
     for cni in sorted(set(strange.values())):

@@ -106,6 +106,7 @@ def found(client: KubeClient, hosts: Sequence[str], active: Mapping[str, str]) -
             for name, api_version, kind in POLICIES
             if client.serves(api_version, kind)
         },
+        is_operated=client.get(ObjectRef("apps/v1", "DaemonSet", "calico-node", "calico-system")) is not None,
         replaces_kube_proxy=replaces and not has_kube_proxy,
         has_kube_proxy=has_kube_proxy,
         record=record_of(client),

@@ -194,6 +194,11 @@ BUDGET = BudgetFacts("shop", "web", Selector((Requirement("app", "In", ("web",))
             "kube-proxy: Cilium serves Services in its place, and goes",
         ),
         (
+            replace(FOUND, installed=("calico",), active={}, is_operated=True),
+            Wish("flannel", "apart"),
+            "Calico: its operator puts its DaemonSet on every node again",
+        ),
+        (
             FOUND,
             Wish("cilium", "apart", settings={"kube_proxy_replacement": True}),
             "cilium_kube_proxy_replacement: true, while nodes of the other CNI need kube-proxy",
