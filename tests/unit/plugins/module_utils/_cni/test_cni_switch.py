@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
@@ -39,9 +39,11 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_netw
     live_weave,
     wanted,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import Requirement, Selector
+
+if TYPE_CHECKING:
+    from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 CIDRS = ["10.244.0.0/16"]
 NODES = (
@@ -271,8 +273,10 @@ def test_all_problems_are_told_at_once() -> None:
         (
             flannel(),
             {"vxlan_port": 4789, "vxlan_vni": 4096},
-            "flannel has port 8472 and VNI 1, calico port 4789 and VNI 4096; set calico_vxlan_port: 8472 and "
-            "calico_vxlan_vni: 1",
+            (
+                "flannel has port 8472 and VNI 1, calico port 4789 and VNI 4096; set calico_vxlan_port: 8472 and "
+                "calico_vxlan_vni: 1"
+            ),
         ),
     ],
 )
@@ -345,8 +349,10 @@ def test_the_plan_can_be_read() -> None:
     assert "Between pods on nodes of both CNIs: they reach each other all the time" in lines
     assert "Network policies: 3 are enforced on a node from its switch on; flannel enforces none" in lines
     assert lines[-3:-1] == [
-        "Node worker: cordon, evict 1 pods (1 lose what is in their emptyDir), clean, new CNI, restart shop/agent-x, "
-        "verify, uncordon",
+        (
+            "Node worker: cordon, evict 1 pods (1 lose what is in their emptyDir), clean, new CNI, restart shop/agent-x, "
+            "verify, uncordon"
+        ),
         "Node control: cordon, evict 0 pods, clean, new CNI, verify, uncordon",
     ]
     assert plan_lines(replace(found, installed=("calico",)), Wish("calico")) == []
