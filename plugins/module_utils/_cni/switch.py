@@ -192,6 +192,19 @@ class Wish:
 # ---- what is to be done ---------------------------------------------------------------------------------------------
 
 
+def record_from(said: Mapping[str, Any], subject: str) -> Record:
+    """A record out of what was noted.
+
+    :param subject: where it was noted, for the message.
+    :raises SwitchError: it is none.
+    """
+    try:
+        return Record(**said)
+    except TypeError as error:
+        fields = ", ".join(Record.__annotations__)
+        raise SwitchError(subject, f"it notes no switch: {error}", f"fields {fields}", "Delete it") from error
+
+
 def source_of(found: Found, wish: Wish) -> str:
     """The CNI that goes; empty where the target alone is there.
 

@@ -47,9 +47,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_tunn
     notes_for_calico,
     notes_for_flannel,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError, KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import uses_pod_network
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef, ref_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone
 
@@ -163,16 +163,11 @@ class Steps:
         if record.other == "calico" and self.client.serves(CALICO_API, "IPAMBlock"):
             pools, blocks = (list(self.client.list(CALICO_API, kind)) for kind in ("IPPool", "IPAMBlock"))
             for obj in claims(nodes, pools, blocks):
-                self._do(f"{ref_of(obj)} created", partial(self._create, obj))
+                # A run that was killed may have made it, and not yet the block that comes last.
+                if self.client.get(ref_of(obj)) is None:
+                    self._do(f"{ref_of(obj)} created", partial(self.client.create, obj))
         if record.way == "joined":
             self._introduce(record, nodes)
-
-    def _create(self, obj: Object) -> None:
-        try:
-            self.client.create(obj)
-        except ConflictError:
-            # A run that was killed made it, and not yet the block that comes last.
-            return
 
     def _introduce(self, record: Record, nodes: Iterable[NodeFacts]) -> None:
         for node in nodes:

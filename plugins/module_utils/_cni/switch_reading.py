@@ -17,6 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch impo
     PodFacts,
     Record,
     SwitchError,
+    record_from,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_networks import (
     PodNetwork,
@@ -70,14 +71,7 @@ def record_of(client: KubeClient) -> Optional[Record]:
     :raises SwitchError: what is noted of it cannot be read.
     """
     live = client.get(RECORD)
-    if live is None:
-        return None
-    try:
-        return Record(**(live.get("data") or {}))
-    except TypeError as error:
-        raise SwitchError(
-            str(RECORD), f"it is none of this collection's: {error}", "what a switch notes", "Delete it"
-        ) from error
+    return None if live is None else record_from(live.get("data") or {}, str(RECORD))
 
 
 def found(client: KubeClient, hosts: Sequence[str], active: Mapping[str, str]) -> Found:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import pool_cidrs
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     LABEL,
-    Record,
     Wish,
     pending,
     plan_lines,
     problems,
     record_for,
+    record_from,
     require_possible,
     source_of,
 )
@@ -77,7 +77,7 @@ def step(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     state, name = asked["state"], asked["node_name"]
     static: list[str] = []
     if state == "begun":
-        steps.begin(Record(**asked["record"]))
+        steps.begin(record_from(asked["record"], "record"))
     elif state == "emptied":
         steps.empty(name, delete_unmanaged=asked["delete_unmanaged_pods"])
     elif state == "filled":

@@ -188,6 +188,10 @@ class KubeClient:
         except (ValueError, AttributeError):
             content, said = {}, answer
         subject = f"{method} {path} at {self._server}"
+        if status == 429:
+            # Which PodDisruptionBudget it was is said in the causes (k8s.io/kubernetes, pod/storage/eviction.go).
+            causes = (content.get("details") or {}).get("causes") or []
+            said = " ".join([said, *(one["message"] for one in causes if one.get("message"))])
         if status == 409:
             return ConflictError(subject, conflicts_of(content) or said)
         if status == 401:
