@@ -14,9 +14,9 @@ FORWARD = "net.ipv4.ip_forward"
 WANTED = {FORWARD: "1"}
 
 
-def state(value: str, text: str | None = None, **others: str) -> KernelState:
-    """A node whose sysctl has a value, with the own file's text, and what other parts replaced."""
-    return KernelState(frozenset(), {FORWARD: value}, None, text, {FORWARD: one for one in others.values()})
+def state(value: str, text: str | None = None, replaced: str = "") -> KernelState:
+    """A node whose sysctl has a value, with the own file's text, and what another part replaced."""
+    return KernelState(frozenset(), {FORWARD: value}, None, text, {FORWARD: replaced} if replaced else {})
 
 
 def test_one_part_alone_gives_back_what_it_found() -> None:
@@ -29,10 +29,10 @@ def test_one_part_alone_gives_back_what_it_found() -> None:
 def test_the_second_part_knows_what_was_there_before_the_first() -> None:
     first = plan(state("0"), [], WANTED, present=True)
     before = previous_values(first.sysctls_file)[FORWARD]
-    second = plan(state("1", flannel=before), [], WANTED, present=True)
+    second = plan(state("1", replaced=before), [], WANTED, present=True)
     assert second.set_values == ()
     # The first one goes: the second still needs the value.
-    gone = plan(state("1", first.sysctls_file, calico="0"), [], {}, present=False)
+    gone = plan(state("1", first.sysctls_file, replaced="0"), [], {}, present=False)
     assert gone.set_values == ()
     last = plan(state("1", second.sysctls_file), [], {}, present=False)
     assert last.set_values == ((FORWARD, "0"),)
