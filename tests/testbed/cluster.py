@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 # Of use inside a namespace that nothing leaves, for the minutes that a test cluster lives.
 TOKEN = "abcdef.0123456789abcdef"  # noqa: S105 - kubeadm's documented example, a shape and not a secret
 ADMIN = "/etc/kubernetes/admin.conf"
+# A machine that builds beside it starts an API server in minutes; kubeadm's own patience for some calls is one.
+PATIENCE = {
+    "controlPlaneComponentHealthCheck": "10m0s",
+    "kubeletHealthCheck": "10m0s",
+    "kubernetesAPICall": "5m0s",
+    "tlsBootstrap": "10m0s",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ def kubeadm_configuration(options: ClusterOptions) -> str:
             "localAPIEndpoint": {"advertiseAddress": first.address},
             "bootstrapTokens": [{"token": TOKEN, "ttl": "24h0m0s"}],
             "nodeRegistration": registration(first, options),
+            "timeouts": PATIENCE,
         },
         {
             "apiVersion": "kubeadm.k8s.io/v1beta4",
@@ -98,6 +106,7 @@ def join_configuration(node: Node, options: ClusterOptions) -> str:
                 }
             },
             "nodeRegistration": registration(node, options),
+            "timeouts": PATIENCE,
         }
     )
 
@@ -120,11 +129,11 @@ def provision(bed: Bed, options: ClusterOptions) -> None:
     first, *others = bed.nodes
     say("kubeadm init")
     bed.must(first, "cat > /root/init.json", stdin=kubeadm_configuration(options))
-    bed.must(first, "kubeadm init --config /root/init.json --skip-token-print", timeout=400.0)
+    bed.must(first, "kubeadm init --config /root/init.json --skip-token-print", timeout=1200.0)
     for node in others:
         say(f"kubeadm join of {node.name}")
         bed.must(node, "cat > /root/join.json", stdin=join_configuration(node, options))
-        bed.must(node, "kubeadm join --config /root/join.json", timeout=300.0)
+        bed.must(node, "kubeadm join --config /root/join.json", timeout=900.0)
     wait_for_kube_proxy(bed)
 
 
