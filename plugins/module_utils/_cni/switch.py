@@ -237,6 +237,9 @@ def record_for(found: Found, wish: Wish) -> Record:
 
 def pending(record: Record, nodes: Iterable[NodeFacts]) -> list[NodeFacts]:
     """The nodes that are to be switched, in their order: those that are half-way, workers, the control plane."""
+    if record.stage == "end":
+        # All had it. Labels go one by one now, so that a node without one says nothing any more.
+        return []
     left = [node for node in nodes if node.step or record.cni_of(node.label) != record.target]
     return sorted(left, key=lambda node: (not node.step, node.is_control_plane, node.name))
 

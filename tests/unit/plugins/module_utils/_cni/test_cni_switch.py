@@ -126,6 +126,10 @@ def test_half_switched_nodes_come_first_and_the_control_plane_last() -> None:
     ]
 
 
+def test_at_the_end_a_node_without_a_label_is_done() -> None:
+    assert pending(Record("flannel", "calico", "calico", "joined", "end"), NODES) == []
+
+
 def test_the_way_back_is_another_target() -> None:
     record = Record("flannel", "calico", "calico", "joined")
     found = replace(FOUND, record=record, installed=("calico", "flannel"))
