@@ -169,6 +169,10 @@ options:
     description: Further fields of the spec of the default C(FelixConfiguration).
     type: dict
     default: {}
+  node_selector:
+    description: Labels of the nodes that Calico is for; none stands for all.
+    type: dict
+    default: {}
   force_conflicts:
     description: Take over fields that another field manager owns, instead of failing with its name.
     type: bool
@@ -293,6 +297,7 @@ def main() -> None:
             "digests": {"type": "dict", "default": {}},
             "installation": {"type": "dict", "default": {}},
             "felix": {"type": "dict", "default": {}},
+            "node_selector": {"type": "dict", "default": {}},
             "force_conflicts": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 600},
         },

@@ -105,6 +105,10 @@ options:
     description: Digests in place of tags, by the image's name, such as V(cilium).
     type: dict
     default: {}
+  node_selector:
+    description: Labels of the nodes that Cilium's agents and Envoy are for; none stands for all.
+    type: dict
+    default: {}
   force_unsupported:
     description: Go on where Cilium's project does not support the version of Kubernetes.
     type: bool
@@ -196,6 +200,7 @@ def main() -> None:
             "image_path": {"type": "str", "default": ""},
             "pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "digests": {"type": "dict", "default": {}},
+            "node_selector": {"type": "dict", "default": {}},
             "force_unsupported": {"type": "bool", "default": False},
             "force_conflicts": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 600},

@@ -33,7 +33,8 @@ options:
     default: {}
   state:
     description: >-
-      V(absent) removes the files and gives back the sysctls' values from before. Modules stay loaded: others may use
+      V(absent) removes the files and gives back the sysctls' values from before, but for those that another part still
+      sets; the last one gives them back. Modules stay loaded: others may use
       them by now.
     type: str
     choices: [present, absent]

@@ -73,6 +73,7 @@ class Calico:
     :param image_path: the folder of the images in that registry.
     :param installation: further fields of the Installation's spec.
     :param felix: further fields of the default FelixConfiguration's spec.
+    :param node_selector: labels of the nodes that it is for; all nodes with Linux without any.
     """
 
     version: str
@@ -95,6 +96,7 @@ class Calico:
     digests: dict[str, str] = field(default_factory=dict)
     installation: dict[str, Any] = field(default_factory=dict)
     felix: dict[str, Any] = field(default_factory=dict)
+    node_selector: dict[str, str] = field(default_factory=dict)
 
     @property
     def families(self) -> list[int]:
@@ -245,6 +247,9 @@ def installation(calico: Calico) -> dict[str, Any]:
         spec["imagePath"] = calico.image_path
     if calico.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in calico.pull_secrets]
+    if calico.node_selector:
+        pod = {"nodeSelector": dict(calico.node_selector)}
+        spec["calicoNodeDaemonSet"] = {"spec": {"template": {"spec": pod}}}
     return {
         "apiVersion": OPERATOR_API,
         "kind": "Installation",

@@ -70,6 +70,7 @@ def _edit_settings(calico: Calico, data: dict[str, str]) -> None:
 
 def _edit_node(calico: Calico, daemon_set: Object, data: dict[str, str]) -> None:
     template = daemon_set["spec"]["template"]
+    template["spec"]["nodeSelector"] = {**(template["spec"].get("nodeSelector") or {}), **calico.node_selector}
     container = next(one for one in template["spec"]["containers"] if one["name"] == NODE)
     six = 6 in calico.families
     wanted = {

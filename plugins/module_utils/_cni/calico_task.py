@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SETTINGS = (
     *("version", "mode", "mtu", "bgp", "as_number", "node_mesh", "linux_dataplane", "api_endpoint", "autodetection"),
     *("wireguard", "vxlan_port", "vxlan_vni", "registry", "image_path", "digests", "installation", "felix"),
+    "node_selector",
 )
 
 

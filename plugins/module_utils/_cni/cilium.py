@@ -37,6 +37,7 @@ class Cilium:
     :param mtu: of the nodes' network, in bytes; 0 lets Cilium find out.
     :param api_endpoint: ``HOST:PORT`` of the API server, needed without kube-proxy.
     :param values: further values of the chart.
+    :param node_selector: labels of the nodes that agents and Envoy are for; all nodes with Linux without any.
     """
 
     version: str
@@ -49,6 +50,7 @@ class Cilium:
     hubble: bool = True
     operator_replicas: int = 2
     values: dict[str, Any] = field(default_factory=dict)
+    node_selector: dict[str, str] = field(default_factory=dict)
 
 
 def values(cilium: Cilium) -> dict[str, Any]:
@@ -88,6 +90,9 @@ def values(cilium: Cilium) -> dict[str, Any]:
         made |= {"k8sServiceHost": endpoint["host"].strip("[]"), "k8sServicePort": int(endpoint["port"])}
     if cilium.mtu:
         made["MTU"] = cilium.mtu
+    if cilium.node_selector:
+        selector = {"nodeSelector": dict(cilium.node_selector)}
+        made |= {**selector, "envoy": selector}
     if cilium.wireguard:
         made["encryption"] = {"enabled": True, "type": "wireguard"}
     return merged(made, cilium.values)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SETTINGS = (
     *("version", "tunnel", "mtu", "kube_proxy_replacement", "api_endpoint", "wireguard", "hubble"),
-    *("operator_replicas", "values"),
+    *("operator_replicas", "values", "node_selector"),
 )
 
 

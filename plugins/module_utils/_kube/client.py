@@ -126,12 +126,14 @@ class KubeClient:
         content_type: str = "application/json",
         accept: str = "application/json",
         timeout: float = ANSWER_SECONDS,
+        busy: bool = True,
     ) -> Any:
         """One request; its answer parsed when it is JSON, else as text.
 
         A server that is too busy (429 of API Priority and Fairness) is asked again, later each time.
 
         :param timeout: seconds for the answer.
+        :param busy: whether 429 means that; an eviction gets it from a PodDisruptionBudget too.
         :raises KubeError: the server refused; a subclass says more.
         """
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -141,7 +143,7 @@ class KubeClient:
         wait = 0.0
         while True:
             status, answer, said = self._send(method, url, payload, headers, timeout)
-            if status != 429:
+            if status != 429 or not busy:
                 break
             wait = min(LONGEST_WAIT_SECONDS, max(_seconds(said.get("Retry-After")), 2 * wait))
             if time.monotonic() + wait > deadline:
@@ -200,6 +202,10 @@ class KubeClient:
         except (ValueError, AttributeError):
             content, said = {}, answer
         subject = f"{method} {path} at {self._server}"
+        if status == 429:
+            # Which PodDisruptionBudget it was is said in the causes (k8s.io/kubernetes, pod/storage/eviction.go).
+            causes = (content.get("details") or {}).get("causes") or []
+            said = " ".join([said, *(one["message"] for one in causes if one.get("message"))])
         if status == 409:
             return ConflictError(subject, conflicts_of(content) or said)
         if status == 401:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +34,14 @@ class KernelState:
     :param sysctls: value by name, for the wanted ones that exist.
     :param modules_file: the text of the own file below ``/etc/modules-load.d``.
     :param sysctls_file: likewise for ``/etc/sysctl.d``.
+    :param others: what other parts of the network set too, and the value that each had before them.
     """
 
     loaded: frozenset[str]
     sysctls: Mapping[str, str]
     modules_file: str | None
     sysctls_file: str | None
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,17 @@ def plan(state: KernelState, modules: Sequence[str], sysctls: Mapping[str, str],
     """From what is there to what is wanted; pure."""
     if not present:
         before = previous_values(state.sysctls_file)
-        back = tuple((name, value) for name, value in before.items() if state.sysctls.get(name) not in (value, None))
+        back = tuple(
+            (name, value)
+            for name, value in before.items()
+            # The last part that sets it gives it back: the others still need it.
+            if name not in state.others and state.sysctls.get(name) not in (value, None)
+        )
         return KernelPlan((), back, None, None)
     load = tuple(module for module in modules if module not in state.loaded)
     values = tuple((name, value) for name, value in sysctls.items() if state.sysctls.get(name) != value)
-    before = {**{name: state.sysctls.get(name, "") for name in sysctls}, **previous_values(state.sysctls_file)}
+    found = {name: state.others.get(name, state.sysctls.get(name, "")) for name in sysctls}
+    before = {**found, **previous_values(state.sysctls_file)}
     lines = [f"{WAS}{name} = {before[name]}\n{name} = {value}\n" for name, value in sysctls.items()]
     return KernelPlan(
         load,
@@ -112,7 +120,13 @@ def observe(name: str, modules: Sequence[str], sysctls: Sequence[str]) -> Kernel
     ]
     wanted = {*sysctls, *previous_values(sysctls_file)}
     values = {one: value for one in wanted for value in [read_sysctl(one)] if value is not None}
-    return KernelState(frozenset(loaded), values, files.read(modules_path), sysctls_file)
+    others = {
+        sysctl: value
+        for path in sorted(Path(sysctls_path).parent.glob(Path(paths("*")[1]).name))
+        if str(path) != sysctls_path
+        for sysctl, value in previous_values(files.read(str(path))).items()
+    }
+    return KernelState(frozenset(loaded), values, files.read(modules_path), sysctls_file, others)
 
 
 def sysctl_path(name: str) -> str:
