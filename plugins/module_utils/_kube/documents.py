@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -81,17 +82,26 @@ def verify(content: bytes, checksum: str, source: str) -> None:
 
 
 def _download(url: str) -> bytes:
+    from urllib.error import HTTPError
+
     from ansible.module_utils.urls import open_url
 
     try:
-        content: bytes = open_url(url, timeout=DOWNLOAD_SECONDS).read()
+        with closing(open_url(url, timeout=DOWNLOAD_SECONDS)) as answer:
+            content: bytes = answer.read()
+    except HTTPError as error:
+        # It is the server's answer too, and holds the connection.
+        with error:
+            raise _unreadable(url, error) from error
     except (OSError, http.client.HTTPException) as error:
-        raise ManifestError(
-            f"src {url!r}",
-            f"it cannot be read: {error}",
-            remedy="Check the URL and the proxy, or give a local file",
-        ) from error
+        raise _unreadable(url, error) from error
     return content
+
+
+def _unreadable(url: str, error: Exception) -> ManifestError:
+    return ManifestError(
+        f"src {url!r}", f"it cannot be read: {error}", remedy="Check the URL and the proxy, or give a local file"
+    )
 
 
 def _read(file: Path) -> bytes:
