@@ -58,12 +58,14 @@ class Access:
     authorization: str = ""
 
 
-def direct_access(params: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Optional[Access]:
+def direct_access(params: Mapping[str, Any], environment: Optional[Mapping[str, str]] = None) -> Optional[Access]:
     """How the server is reached without the library; nothing when the library has to find out.
 
     :param params: a module's options; see ``argument_spec`` in ``connection``.
+    :param environment: this process' own, unless another is given.
     :raises AccessError: a file that is named cannot be read, or does not say what it should.
     """
+    environment = os.environ if environment is None else environment
     proxied = any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in environment)
     if params.get("proxy") or proxied:
         return None
