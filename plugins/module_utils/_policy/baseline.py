@@ -80,7 +80,9 @@ def chosen_namespaces(
         raise PolicyError(
             f"namespace {missing[0]!r}", "it is not there", "an existing one", "Create it first, or correct its name"
         )
-    left_out = {*system_namespaces(present), *excluded} - set(names)
+    # Nothing new can be written into one on its way out.
+    going = {one["metadata"]["name"] for one in listed if one["metadata"].get("deletionTimestamp")}
+    left_out = {*system_namespaces(present), *excluded, *going} - set(names)
     selected = [
         name
         for name, labels in present.items()

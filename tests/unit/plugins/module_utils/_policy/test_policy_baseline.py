@@ -41,6 +41,7 @@ def namespace(name: str, **labels: str) -> dict[str, Any]:
 LISTED = [
     *(namespace(name, team="shop") for name in ("kube-system", "kube-vip", "openshift-dns", "calico-system")),
     *(namespace(name, team="shop") for name in ("shop", "cart")),
+    {"metadata": {"name": "leaving", "labels": {"team": "shop"}, "deletionTimestamp": "2026-01-01T00:00:00Z"}},
 ]
 
 
