@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.addresses import PROTOCOL
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import BRIDGE_TABLE
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
     CONFIG_MAP,
     DAEMON_SET,
@@ -61,5 +63,6 @@ def has_ended(bed: Bed) -> bool:
     """Whether no roll-out is under way, and no node is left with what one makes for its time."""
     found = [api(bed).get(ref) for ref in (CONFIG_MAP, DAEMON_SET)]
     notes = {note for one in found if one for note in one["metadata"].get("annotations") or {}}
-    tables = "".join(bed.must(node, "nft list tables") for node in bed.nodes)
-    return strategy(bed) == "RollingUpdate" and not {HELD, PENDING, PREVIOUS} & notes and "bridge" not in tables
+    look = f"nft list tables | grep {BRIDGE_TABLE}; ip route show table local proto {PROTOCOL}"
+    left = "".join(bed.ssh(node, look).stdout for node in bed.nodes)
+    return strategy(bed) == "RollingUpdate" and not {HELD, PENDING, PREVIOUS} & notes and not left
