@@ -236,9 +236,10 @@ def test_a_kube_proxy_that_is_gone_is_named(kube_proxy: KubeProxy) -> None:
     assert "kube-proxy on this node: after 1 s its mode is not to be had, and it is not healthy" in message
 
 
-def test_its_own_cleanup_would_be_an_outage(kube_proxy: KubeProxy, namespace: str) -> None:
+def test_its_own_cleanup_would_be_an_outage(kube_proxy: KubeProxy, namespace: str, api: str) -> None:
     """Why leftovers go by name: ``kube-proxy --cleanup`` takes the rules of the mode that serves, too."""
-    own = {"iptables": "KUBE-SVC-", "nftables": "table ip kube-proxy"}[kube_proxy.info.succeeds()["mode"]]
+    rows = Module("kube_proxy_services_info", {"kubeconfig": api}).succeeds()["services"]
+    own = {"iptables": "KUBE-SVC-", "nftables": "table ip kube-proxy"}[kube_proxy.info.succeeds(services=rows)["mode"]]
     # What runs would write its rules anew sooner or later; they serve without it, too.
     kube_proxy.process.end()
     assert own in rules_of(namespace)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Union
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Step = Union[str, int]
 Place = tuple[Step, ...]
@@ -173,18 +173,21 @@ def _is_null(node: Any) -> bool:
 
 def _put(text: str, place: Place, value: Any, subject: str) -> str:
     node, key, is_flow = _compose(text, subject), None, False
+    # Such a text may be JSON, whose readers take no bare words.
+    write = _json if node.id != "scalar" and node.flow_style else _flow
     for number, step in enumerate(place):
         is_flow = is_flow or bool(node.id != "scalar" and node.flow_style)
         found = _child(node, step)
         if found is None:
             rest = _nested(place[number + 1 :], value)
             if _is_null(node) or not node.value:
-                return _replace(text, key, node, [rest] if isinstance(step, int) else {step: rest}, is_flow=is_flow)
+                rest = [rest] if isinstance(step, int) else {step: rest}
+                return _replace(text, key, node, rest, write, is_flow=is_flow)
             if node.id == "scalar" or (node.id == "mapping") is isinstance(step, int):
                 raise _hidden(place, subject)
-            return _insert(text, node, step, rest, is_flow=is_flow)
+            return _insert(text, node, step, rest, write, is_flow=is_flow)
         key, node = found
-    return _replace(text, key, node, value, is_flow=is_flow)
+    return _replace(text, key, node, value, write, is_flow=is_flow)
 
 
 def _nested(place: Place, value: Any) -> Any:
@@ -193,7 +196,7 @@ def _nested(place: Place, value: Any) -> Any:
     return value
 
 
-def _replace(text: str, key: Any, node: Any, value: Any, *, is_flow: bool) -> str:
+def _replace(text: str, key: Any, node: Any, value: Any, write: Callable[[Any], str], *, is_flow: bool) -> str:
     start, end = int(node.start_mark.index), _end(text, node)
     line_end = _line_end(text, end)
     if node.id == "sequence" and not node.flow_style and isinstance(value, list) and value:
@@ -206,14 +209,14 @@ def _replace(text: str, key: Any, node: Any, value: Any, *, is_flow: bool) -> st
     if key is not None:
         # What stands between a key and its value is a blank, or the line break before a block.
         start = text.index(":", int(key.end_mark.index)) + 1
-        return text[:start] + " " + _flow(value) + text[end:]
-    return text[:start] + _flow(value) + text[end:]
+        return text[:start] + " " + write(value) + text[end:]
+    return text[:start] + write(value) + text[end:]
 
 
-def _insert(text: str, node: Any, step: Step, value: Any, *, is_flow: bool) -> str:
+def _insert(text: str, node: Any, step: Step, value: Any, write: Callable[[Any], str], *, is_flow: bool) -> str:
     end = _end(text, node.value[-1][1] if node.id == "mapping" else node.value[-1])
     if is_flow or node.flow_style:
-        new = _flow(value) if isinstance(step, int) else f"{json.dumps(step)}: {_flow(value)}"
+        new = write(value) if isinstance(step, int) else f"{json.dumps(step)}: {write(value)}"
         return f"{text[:end]}, {new}{text[end:]}"
     margin = " " * node.start_mark.column
     lines = [f"{margin}- {_flow(value)}"] if isinstance(step, int) else _block({step: value}, margin)
@@ -251,6 +254,10 @@ def _block(value: dict[str, Any], margin: str) -> list[str]:
     return lines
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)}: {_flow(one)}" for key, one in value.items()) + "}"
@@ -258,7 +265,7 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(_flow(one) for one in value) + "]"
     if isinstance(value, str) and PLAIN.fullmatch(value):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _json(value)
 
 
 def index_of(items: Sequence[Any], key: str, value: Any) -> int:

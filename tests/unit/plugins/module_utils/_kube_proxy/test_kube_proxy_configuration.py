@@ -58,7 +58,7 @@ KIND = "kind: KubeProxyConfiguration\n"
         (
             '{"kind": "KubeProxyConfiguration", "mode": ""}',
             {"mode": "ipvs"},
-            '{"kind": "KubeProxyConfiguration", "mode": ipvs}',
+            '{"kind": "KubeProxyConfiguration", "mode": "ipvs"}',
         ),
     ],
 )
