@@ -185,13 +185,7 @@ def clean(found: Leftovers) -> None:
     for link in found.links:
         # A link that goes with another, or by itself, is as good.
         run(["ip", "link", "delete", link])
-    for family, *words in found.routes:
-        require(["ip", family, "route", "delete", *words])
-    for family, *words in found.ip_rules:
-        require(["ip", family, "rule", "delete", *words])
-    for family, *words in found.local_rules:
-        _restore_local_rule(family)
-        require(["ip", family, "rule", "delete", *words])
+    _clean_routing(found)
     remove_chains(found.chains)
     for family, name in found.nft_tables:
         require(["nft", "delete", "table", family, name])
@@ -203,6 +197,16 @@ def clean(found: Leftovers) -> None:
         shutil.rmtree(path)
     for folder in SHARED_FOLDERS:
         files.remove_empty_folder(folder)
+
+
+def _clean_routing(found: Leftovers) -> None:
+    for family, *words in found.routes:
+        require(["ip", family, "route", "delete", *words])
+    for family, *words in found.ip_rules:
+        require(["ip", family, "rule", "delete", *words])
+    for family, *words in found.local_rules:
+        _restore_local_rule(family)
+        require(["ip", family, "rule", "delete", *words])
 
 
 def _restore_local_rule(family: str) -> None:
