@@ -72,6 +72,8 @@ def test_from_nothing_to_a_changed_value_and_away(cilium: Module, ring: str, cli
         changed = cilium.succeeds(mtu=1400)
         moved = {one["object"] for one in changed["changes"] if one["action"] == "changed"}
         assert "ConfigMap 'kube-system/cilium-config'" in moved
+        # Agents and operator read it at their start alone.
+        assert {"DaemonSet 'kube-system/cilium'", "Deployment 'kube-system/cilium-operator'"} <= moved
         assert not [name for name in moved if name.startswith("Secret")]
         assert live(client, AUTHORITY)["data"] == before
         # What is no longer asked for goes.

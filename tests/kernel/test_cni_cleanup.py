@@ -113,6 +113,15 @@ INSTALLED = {
             ("ip", "link", "add", "cilium_host", "type", "veth", "peer", "name", "cilium_net"),
             ("ip", "link", "add", "lxc0123456789ab", "type", "bridge"),
             ("ip", "rule", "add", "pref", "9", "fwmark", "0x200/0xf00", "table", "2004"),
+            ("ip", "route", "add", "local", "default", "dev", "lo", "proto", "kernel", "table", "2004"),
+            *(
+                ("ip", family, "rule", *words)
+                for family in ("-4", "-6")
+                for words in (
+                    ("add", "pref", "100", "table", "local", "protocol", "kernel"),
+                    ("delete", "pref", "0", "table", "local"),
+                )
+            ),
         ),
         "*filter\n:CILIUM_INPUT - [0:0]\n"
         '-A INPUT -m comment --comment "cilium-feeder: CILIUM_INPUT" -j CILIUM_INPUT\nCOMMIT\n',
@@ -122,7 +131,13 @@ INSTALLED = {
             "etc/sysctl.d/99-zzz-override_cilium.conf",
             "run/cilium/cilium.sock",
         ),
-        ("link cilium_host", "routing rule -4 pref 9 table 2004", "file /etc/sysctl.d/99-zzz-override_cilium.conf"),
+        (
+            "link cilium_host",
+            "routing rule -4 pref 9 table 2004",
+            "routing rule -6 pref 100 table local in place of pref 0",
+            "route -4 local default dev lo proto kernel table 2004",
+            "file /etc/sysctl.d/99-zzz-override_cilium.conf",
+        ),
     ),
     "weave": Installed(
         (
@@ -172,7 +187,8 @@ class Host:
                 ("links", ("ip", "-brief", "link", "show")),
                 ("routes", ("ip", "-4", "route", "show", "table", "all")),
                 ("routes of IPv6", ("ip", "-6", "route", "show", "table", "all", "type", "blackhole")),
-                ("rules", ("ip", "rule", "show")),
+                ("rules", ("ip", "-details", "rule", "show")),
+                ("rules of IPv6", ("ip", "-6", "-details", "rule", "show")),
                 ("ipsets", ("ipset", "list", "-name")),
                 ("nftables", ("nft", "list", "tables")),
             )

@@ -82,8 +82,11 @@ def values(cilium: Cilium) -> dict[str, Any]:
         "ipv4": {"enabled": 4 in pods},
         "ipv6": {"enabled": 6 in pods},
         "kubeProxyReplacement": cilium.kube_proxy_replacement,
-        "hubble": {"enabled": cilium.hubble},
-        "operator": {"replicas": cilium.operator_replicas},
+        # The chart leaves pods as they are when their configuration changes; a value that nobody reads is not applied.
+        "rollOutCiliumPods": True,
+        "envoy": {"rollOutPods": True},
+        "hubble": {"enabled": cilium.hubble, "relay": {"rollOutPods": True}, "ui": {"rollOutPods": True}},
+        "operator": {"replicas": cilium.operator_replicas, "rollOutPods": True},
         **_routing(cilium, pods),
     }
     if endpoint:

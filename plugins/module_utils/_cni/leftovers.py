@@ -42,6 +42,7 @@ class Leftovers:
 
     :param routes: the words that ``ip`` deletes each with.
     :param ip_rules: likewise of policy routing.
+    :param local_rules: likewise the kernel's own for local addresses, which belong at priority 0.
     :param mounts: in the order in which they are unmounted.
     """
 
@@ -49,6 +50,7 @@ class Leftovers:
     links: tuple[str, ...]
     routes: tuple[tuple[str, ...], ...]
     ip_rules: tuple[tuple[str, ...], ...]
+    local_rules: tuple[tuple[str, ...], ...]
     nft_tables: tuple[tuple[str, str], ...]
     ipsets: tuple[str, ...]
     files: tuple[str, ...]
@@ -64,6 +66,7 @@ class Leftovers:
             *(f"link {link}" for link in self.links),
             *(" ".join(("route", *words)) for words in self.routes),
             *(" ".join(("routing rule", *words)) for words in self.ip_rules),
+            *(" ".join(("routing rule", *words, "in place of pref 0")) for words in self.local_rules),
             *(f"mount {path}" for path in self.mounts),
             *(f"file {path}" for path in (*self.files, *self.folders)),
         ]
@@ -86,6 +89,7 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
         links=links,
         routes=tuple(_routes(traces, pods, links)),
         ip_rules=tuple(_ip_rules(traces)),
+        local_rules=tuple(_local_rules(traces)),
         nft_tables=tuple(table for table in traces.nft_tables if f"table {' '.join(table)}" in listed),
         ipsets=_ipsets(traces),
         files=tuple(found for pattern in traces.files for found in _files(pattern)),
@@ -100,15 +104,20 @@ def _files(pattern: str) -> list[str]:
 
 
 def _routes(traces: Traces, pods: Sequence[Network], links: Sequence[str]) -> Iterable[tuple[str, ...]]:
-    """Routes of the CNI's own protocols into the pod networks; those over its links go with them."""
-    if not traces.route_protocols or not pods:
+    """Routes of its own tables, and of its own protocols into the pod networks; those over its links go with them."""
+    if not traces.rule_tables and not (traces.route_protocols and pods):
         return
     for family in FAMILIES:
         for route in _listed(family, "route", "show", "table", "all"):
-            if route.get("protocol") not in traces.route_protocols or route.get("dev") in links:
-                continue
-            if within(ipaddress.ip_network(route["dst"]) if route["dst"] != "default" else _all(family), pods):
+            if route.get("dev") not in links and (
+                str(route.get("table")) in traces.rule_tables
+                or (route.get("protocol") in traces.route_protocols and _leads_into(route, family, pods))
+            ):
                 yield (family, *_route_words(route))
+
+
+def _leads_into(route: Mapping[str, Any], family: str, pods: Sequence[Network]) -> bool:
+    return within(ipaddress.ip_network(route["dst"]) if route["dst"] != "default" else _all(family), pods)
 
 
 def _all(family: str) -> Network:
@@ -132,6 +141,17 @@ def _ip_rules(traces: Traces) -> Iterable[tuple[str, ...]]:
         for rule in _listed(family, "rule", "show"):
             if str(rule.get("table")) in traces.rule_tables:
                 yield (family, "pref", str(rule["priority"]), "table", str(rule["table"]))
+
+
+def _local_rules(traces: Traces) -> Iterable[tuple[str, ...]]:
+    """The kernel's own rule where it was moved; one that an administrator made has another protocol."""
+    if not traces.local_rule:
+        return
+    for family in FAMILIES:
+        for rule in _listed(family, "-details", "rule", "show"):
+            named = (rule["priority"], rule.get("table"), rule.get("protocol"))
+            if named == (traces.local_rule, "local", "kernel"):
+                yield (family, "pref", str(traces.local_rule), "table", "local")
 
 
 def _listed(*words: str) -> list[dict[str, Any]]:
@@ -165,10 +185,7 @@ def clean(found: Leftovers) -> None:
     for link in found.links:
         # A link that goes with another, or by itself, is as good.
         run(["ip", "link", "delete", link])
-    for family, *words in found.routes:
-        require(["ip", family, "route", "delete", *words])
-    for family, *words in found.ip_rules:
-        require(["ip", family, "rule", "delete", *words])
+    _clean_routing(found)
     remove_chains(found.chains)
     for family, name in found.nft_tables:
         require(["nft", "delete", "table", family, name])
@@ -180,6 +197,22 @@ def clean(found: Leftovers) -> None:
         shutil.rmtree(path)
     for folder in SHARED_FOLDERS:
         files.remove_empty_folder(folder)
+
+
+def _clean_routing(found: Leftovers) -> None:
+    for family, *words in found.routes:
+        require(["ip", family, "route", "delete", *words])
+    for family, *words in found.ip_rules:
+        require(["ip", family, "rule", "delete", *words])
+    for family, *words in found.local_rules:
+        _restore_local_rule(family)
+        require(["ip", family, "rule", "delete", *words])
+
+
+def _restore_local_rule(family: str) -> None:
+    """As the kernel makes it (net/ipv4/fib_rules.c, ``fib_default_rules_init``); before its double goes."""
+    if not any(rule["priority"] == 0 for rule in _listed(family, "rule", "show")):
+        require(["ip", family, "rule", "add", "pref", "0", "table", "local", "protocol", "kernel"])
 
 
 def _dependents_first(ipsets: Sequence[str]) -> list[str]:

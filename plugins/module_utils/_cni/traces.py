@@ -28,7 +28,8 @@ class Traces:
     :param files: files, ``*`` stands for anything.
     :param folders: folders that go with all that is in them; what is mounted there is unmounted first.
     :param route_protocols: who made a route, as ip(8) names it; only routes into the pod networks count.
-    :param rule_tables: routing tables that ``ip rule`` leads to.
+    :param rule_tables: routing tables that ``ip rule`` leads to, with what is in them.
+    :param local_rule: the priority that the kernel's own rule for local addresses was moved to, from 0.
     :param source: where the names come from.
     """
 
@@ -42,6 +43,7 @@ class Traces:
     nft_tables: tuple[tuple[str, str], ...] = ()
     route_protocols: frozenset[str] = frozenset()
     rule_tables: frozenset[str] = frozenset()
+    local_rule: int = 0
 
 
 TRACES = {
@@ -92,7 +94,8 @@ TRACES = {
         ),
         folders=("/sys/fs/bpf/cilium", "/run/cilium", "/var/lib/cilium"),
         rule_tables=frozenset({"2004", "2005"}),
-        source="github.com/cilium/cilium, cilium-dbg/cmd/cleanup.go and pkg/datapath/linux",
+        local_rule=100,
+        source="github.com/cilium/cilium, cilium-dbg/cmd/post_uninstall_cleanup.go and pkg/datapath/linux",
     ),
     "weave": Traces(
         links=re.compile(r"weave|datapath|vxlan-6784|vethwe-bridge|vethwe-datapath|vethwepl[0-9a-f]{7}"),

@@ -72,8 +72,9 @@ def test_settings_become_values_and_further_ones_win() -> None:
     assert (made["ipv4"]["enabled"], made["ipv6"]["enabled"]) == (True, True)
     assert (made["routingMode"], made["tunnelProtocol"]) == ("tunnel", "vxlan")
     assert (made["k8sServiceHost"], made["k8sServicePort"]) == ("2001:db8::1", 6443)
-    assert made["operator"] == {"replicas": 1}
-    assert made["hubble"] == {"enabled": True, "relay": {"enabled": True}}
+    assert made["operator"] == {"replicas": 1, "rollOutPods": True}
+    assert made["hubble"]["relay"] == {"enabled": True, "rollOutPods": True}
+    assert made["rollOutCiliumPods"] is True
     routed = values(cilium(tunnel="none"))
     assert (routed["routingMode"], routed["ipv4NativeRoutingCIDR"]) == ("native", "10.244.0.0/16")
 
