@@ -93,14 +93,12 @@ def test_state_matrix_of_the_cleanup_leaves_what_is_beside(ring: str, client: Ku
     cleanup = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "calico", "wait_timeout": 60})
     annotate(client, **{"projectcalico.org/IPv4Address": "192.0.2.1/24", "flannel.alpha.coreos.com/public-ip": "x"})
     mine, other = definition("crd.projectcalico.org", "Widget"), definition("example.com", "Widget")
-    for one in (mine, other):
-        client.create(one)
     held = {
         "apiVersion": "crd.projectcalico.org/v1",
         "kind": "Widget",
         "metadata": {"name": "one", "finalizers": ["tigera.io/cleanup"]},
     }
-    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[held])
+    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[mine, other, held])
     first = state_matrix(cleanup)
     assert first["removed"] == [
         "Node 'worker': annotation projectcalico.org/IPv4Address",
@@ -127,9 +125,9 @@ def test_a_taint_that_nobody_would_take_away_goes(ring: str, client: KubeClient)
 
 
 def test_a_finalizer_of_somebody_else_is_named(ring: str, client: KubeClient) -> None:
-    client.create(definition("cilium.io", "Gadget"))
+    gadgets = definition("cilium.io", "Gadget")
     held = {"apiVersion": "cilium.io/v1", "kind": "Gadget", "metadata": {"name": "a", "finalizers": ["example.com/x"]}}
-    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[held])
+    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[gadgets, held])
     message = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "cilium"}).fails(wait_timeout=2)
     assert "CustomResourceDefinition 'gadgets.cilium.io': it is still being deleted" in message
     client.forget_kinds("cilium.io/v1")

@@ -268,9 +268,11 @@ def _objects_of(client: KubeClient, ref: ObjectRef) -> list[Object]:
     definition = client.get(ref) or {"spec": {"versions": []}}
     spec = definition["spec"]
     version = next((one["name"] for one in spec["versions"] if one.get("served")), "")
-    if not version:
+    place = f"{spec.get('group')}/{version}"
+    # One that is just coming, or going, is served no more than one whose versions are all switched off.
+    if not version or not client.serves(place, spec["names"]["kind"]):
         return []
-    return list(client.list(f"{spec['group']}/{version}", spec["names"]["kind"], accept=NAMES_ONLY))
+    return list(client.list(place, spec["names"]["kind"], accept=NAMES_ONLY))
 
 
 def _held(marks: Marks, obj: Mapping[str, Any]) -> list[str]:

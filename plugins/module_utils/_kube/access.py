@@ -207,7 +207,7 @@ def _basic(name: str, password: str) -> str:
 
 
 def pool_of(access: Access, connections: int) -> Any:
-    """What sends requests: a pool of urllib3, as the library's own client has one.
+    """What sends requests: a pool of connections of urllib3, as the library's own client has one.
 
     :param connections: how many are kept open.
     :raises AccessError: the certificates are none.
@@ -220,7 +220,7 @@ def pool_of(access: Access, connections: int) -> Any:
         options["cert_reqs"] = "CERT_REQUIRED" if access.is_verified else "CERT_NONE"
         if access.server_name:
             options |= {"server_hostname": access.server_name, "assert_hostname": access.server_name}
-    return urllib3.PoolManager(**options)
+    return urllib3.PoolManager(**options).connection_from_url(access.server)
 
 
 def _context(access: Access) -> ssl.SSLContext:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access import direct_access, pool_of
@@ -97,14 +97,24 @@ class Executed:
 class KubeClient:
     """A session. Safe to use from several threads.
 
-    :param pool: what sends requests: the pool of the ``kubernetes`` library's own client.
+    :param pool: what sends requests to the server: a pool of connections of urllib3.
     :param server: the API server's URL.
     :param headers: sent with every request: who we are.
     :param configured: makes the ``kubernetes`` library's own configuration, for what is no single request and answer.
+    :param proxied: whether a proxy reads the requests, which then name the server.
     """
 
-    def __init__(self, pool: Any, server: str, headers: Mapping[str, str], configured: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        server: str,
+        headers: Mapping[str, str],
+        configured: Callable[[], Any],
+        *,
+        proxied: bool = False,
+    ) -> None:
         self._pool = pool
+        self._prefix = server.rstrip("/") if proxied else urlsplit(server).path.rstrip("/")
         self._configured = configured
         self._server = server.rstrip("/")
         self._headers = dict(headers)
@@ -136,13 +146,13 @@ class KubeClient:
         :param busy: whether 429 means that; an eviction gets it from a PodDisruptionBudget too.
         :raises KubeError: the server refused; a subclass says more.
         """
-        url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
+        target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {**self._headers, "Accept": accept, "Content-Type": content_type}
         payload = None if body is None else json.dumps(body).encode()
         deadline = time.monotonic() + self.patience
         wait = 0.0
         while True:
-            status, answer, said = self._send(method, url, payload, headers, timeout)
+            status, answer, said = self._send(method, target, payload, headers, timeout)
             if status != 429 or not busy:
                 break
             wait = min(LONGEST_WAIT_SECONDS, max(_seconds(said.get("Retry-After")), 2 * wait))
@@ -151,7 +161,7 @@ class KubeClient:
             tell(f"the API server is too busy; asking again in {wait:.0f} s")
             # Not all threads again at the same moment.
             time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - it spreads requests, it keeps no secret
-        if status >= 400:
+        if status >= 300:
             raise self._refusal(method, path, status, answer)
         try:
             return json.loads(answer)
@@ -171,19 +181,22 @@ class KubeClient:
         return _with_status(error, 429)
 
     def _send(
-        self, method: str, url: str, payload: Optional[bytes], headers: dict[str, str], timeout: float
+        self, method: str, target: str, payload: Optional[bytes], headers: dict[str, str], timeout: float
     ) -> tuple[int, str, Mapping[str, str]]:
         import urllib3
 
         with self._lock:
             self.requests += 1
         try:
-            answer = self._pool.request(
+            # Not by a pool of pools, which takes as long for each request as all the rest of it.
+            answer = self._pool.urlopen(
                 method,
-                url,
+                target,
                 body=payload,
                 headers=headers,
                 retries=False,
+                redirect=False,
+                assert_same_host=False,
                 timeout=urllib3.Timeout(connect=10.0, read=timeout),
             )
         except urllib3.exceptions.HTTPError as error:
@@ -616,4 +629,7 @@ def connect(params: Mapping[str, Any]) -> KubeClient:
         headers["authorization"] = configuration.get_basic_auth_token()
     if params.get("api_key"):
         headers["authorization"] = f"Bearer {params['api_key']}"
-    return KubeClient(library_pool(configuration, CONNECTIONS), configuration.host, headers, lambda: configuration)
+    server = configuration.host
+    proxied = bool(configuration.proxy) and server.startswith("http:")
+    pool = library_pool(configuration, CONNECTIONS)
+    return KubeClient(pool, server, headers, lambda: configuration, proxied=proxied)

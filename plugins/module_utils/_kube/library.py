@@ -48,14 +48,14 @@ def library_configuration(params: Mapping[str, Any]) -> Any:
 
 
 def library_pool(configuration: Any, connections: int) -> Any:
-    """What sends requests for the library's own client: a pool of urllib3.
+    """What sends requests for the library's own client: a pool of connections of urllib3.
 
     :param connections: how many are kept open.
     """
     import kubernetes.client
 
     configuration.connection_pool_maxsize = connections
-    return kubernetes.client.ApiClient(configuration).rest_client.pool_manager
+    return kubernetes.client.ApiClient(configuration).rest_client.pool_manager.connection_from_url(configuration.host)
 
 
 def _load_kubeconfig(config: Any, configuration: Any, params: Mapping[str, Any]) -> None:

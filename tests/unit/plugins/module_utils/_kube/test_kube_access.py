@@ -248,3 +248,35 @@ def test_the_library_reaches_the_same_server(server: tuple[str, Path], tmp_path:
     program.chmod(0o700)
     fetched = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program), "interactiveMode": "Never"}
     assert seen(server, tmp_path, {"exec": fetched}) == "nobody Bearer made"
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Answers for every server, with the line by which it was asked."""
+
+    def do_GET(self) -> None:
+        text = f'{{"gitVersion": "{self.path} for {self.headers["Host"]}"}}'.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_unused: Any) -> None:
+        """Nothing."""
+
+
+def test_a_proxy_is_told_which_server_is_meant() -> None:
+    with HTTPServer(("127.0.0.1", 0), Proxy) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        proxy = f"http://127.0.0.1:{listening.server_address[1]}"
+        asked = connect({"host": "http://kubernetes.example.com/k8s", "proxy": proxy}).server_version
+        listening.shutdown()
+    assert asked == "http://kubernetes.example.com/k8s/version for kubernetes.example.com"
+
+
+def test_a_server_below_a_path_is_asked_there() -> None:
+    with HTTPServer(("127.0.0.1", 0), Proxy) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        server = f"http://127.0.0.1:{listening.server_address[1]}/k8s/clusters/one/"
+        asked = connect({"host": server}).server_version
+        listening.shutdown()
+    assert asked.startswith("/k8s/clusters/one/version for 127.0.0.1")
