@@ -516,14 +516,13 @@ def plan_lines(found: Found, wish: Wish) -> list[str]:
     return lines
 
 
-# On two nodes of the test bed, whose processors are slow; see docs/cni_switch.md.
 EVICTED = (
     "Pods that are evicted: no connection from their end to their start on another node; with nowhere to go, until "
-    "their node is switched (60 to 120 s a node)"
+    "their node is switched"
 )
 LEFT = (
     "Pods that draining leaves (of DaemonSets, static ones): no network from the old CNI's end on their node to the "
-    "new one's start, then a restart (15 to 60 s)"
+    "new one's start, then a restart"
 )
 BETWEEN_BOTH = {
     "joined": "they reach each other all the time",

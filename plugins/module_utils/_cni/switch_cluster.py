@@ -268,6 +268,9 @@ class Steps:
         metadata = {"name": ref.name, "namespace": ref.namespace}
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
         path = f"{self.client.path('v1', 'Pod', ref.namespace, ref.name)}/eviction"
+        live = self.client.get(ref)
+        if live is None or live["metadata"].get("deletionTimestamp"):
+            return ""
         try:
             self.client.raw("POST", path, body=body, busy=False)
         except KubeError as error:
