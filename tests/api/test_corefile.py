@@ -68,6 +68,41 @@ def test_state_matrix(corefile: Module, client: KubeClient) -> None:
     assert corefile.succeeds(state="absent")["changed"] is False
 
 
+def both(element: dict[str, Any]) -> tuple[Any, Any]:
+    return [element], [{**element, "state": "absent"}]
+
+
+# Each element, and what takes it out again.
+WAYS_BACK: dict[str, tuple[Any, Any]] = {
+    "stub_domains": ([STUB], [{"domain": STUB["domain"], "state": "absent"}]),
+    "log": (True, False),
+    "autopath": (True, False),
+    "rewrites": both({"name": "a.example", "target": "b.example"}),
+    "templates": both({"type": "A", "rcode": "NXDOMAIN"}),
+    "acl": ([{"action": "allow"}], []),
+    "dns64": ({"prefix": "64:ff9b::/96"}, {"state": "absent"}),
+    "plugins": both({"name": "whoami"}),
+    "zones": both({"zone": "a.example:53", "plugins": [{"name": "whoami"}]}),
+}
+
+
+def test_each_element_has_a_way_back(corefile: Module, client: KubeClient) -> None:
+    there = corefile.succeeds(**{name: there for name, (there, _gone) in WAYS_BACK.items()})
+    assert there["forwarded"] == ["corp.example.com"]
+    gone = {name: gone for name, (_there, gone) in WAYS_BACK.items()}
+    corefile.succeeds(**gone, kubernetes={"pods": "insecure"})
+    assert live(client) == COREFILE.replace("ttl 30\n", "ttl 30\n        pods insecure\n")
+    assert corefile.succeeds(**gone)["changed"] is False
+    # What only goes whole.
+    corefile.succeeds(upstreams={"state": "absent"}, cache={"state": "absent"}, errors=False)
+    assert [one.name for one in parse(live(client)).servers[0].directives] == ["kubernetes", "reload"]
+
+
+def test_an_entry_without_its_words_is_refused(corefile: Module) -> None:
+    assert "missing: servers" in corefile.fails(stub_domains=[{"domain": "a.example"}])
+    assert "missing: names" in corefile.fails(hosts=[{"address": "192.0.2.1"}])
+
+
 def fulfilled(wanted: dict[str, Any], text: str) -> str:
     return fulfil(parse(text), wanted).text
 

@@ -189,3 +189,55 @@ def test_the_nodes_own_questions_have_a_source_that_stays(network: Network, *, i
     assert f" src {NODE} " in said
     assert node.run("ip", "link", "delete", "nodelocaldns").returncode == 0
     assert node.run("ip", "route", "show", "table", "local", SERVICE).stdout == ""
+
+
+# Answers one question, late.
+LATE = """
+import socket, sys, time
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind((sys.argv[1], 53))
+print('ready', flush=True)
+word, client = one.recvfrom(99)
+time.sleep(1.5)
+one.sendto(b'late', client)
+"""
+ASK_ONCE = """
+import socket, sys
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.settimeout(4)
+one.connect((sys.argv[1], 53))
+one.sendall(b'?')
+print('asked', flush=True)
+try:
+    print(one.recv(99).decode())
+except OSError:
+    print('lost')
+"""
+
+
+@pytest.mark.parametrize(("renewed", "said"), [(False, "lost"), (True, "late")])
+def test_a_nodes_question_outlives_the_link_of_a_cache_that_came_behind_the_bypass(
+    network: Network, *, renewed: bool, said: str
+) -> None:
+    node = network.node
+    bypass = Module("node_local_dns_bypass", {"addresses": [SERVICE]}, prefix=node.prefix)
+    bypass.succeeds()
+    for words in (
+        "ip link add name nodelocaldns type bridge",
+        f"ip address add {SERVICE}/32 dev nodelocaldns",
+        f"ip route add default via {COREDNS}",
+        f"iptables -t nat -A OUTPUT -d {SERVICE} -p udp --dport 53 -j DNAT --to {COREDNS}:53",
+        "iptables -t nat -A POSTROUTING -j MASQUERADE",
+    ):
+        assert node.run(*words.split()).returncode == 0, words
+    if renewed:
+        bypass.succeeds()
+    with subprocess.Popen([*network.stranger.prefix, "python3", "-c", LATE, COREDNS], stdout=subprocess.PIPE) as server:
+        assert server.stdout
+        assert server.stdout.readline() == b"ready\n"
+        with subprocess.Popen([*node.prefix, "python3", "-c", ASK_ONCE, SERVICE], stdout=subprocess.PIPE) as client:
+            assert client.stdout
+            assert client.stdout.readline() == b"asked\n"
+            assert node.run("ip", "link", "delete", "nodelocaldns").returncode == 0
+            assert client.stdout.read().decode().strip() == said
+        server.kill()

@@ -116,9 +116,9 @@ def test_on_and_off_under_look_ups(serving: Bed, clients: dict[str, pods.Running
     assert not any(play(serving, entry_point="uninstall").changed.values())
 
 
-@pytest.mark.usefixtures("clients")
-def test_a_cache_that_does_not_answer_is_taken_away(serving: Bed) -> None:
-    done = play(serving, node_local_dns_verify_names=["nobody.example.invalid"], node_local_dns_verify_timeout=5)
+def test_a_cache_that_does_not_answer_is_taken_away(serving: Bed, clients: dict[str, pods.Running]) -> None:
+    with resolving(serving, clients):
+        done = play(serving, node_local_dns_verify_names=["nobody.example.invalid"], node_local_dns_verify_timeout=5)
     assert done.status != 0
     assert "nobody.example.invalid A at 169.254.20.10 over UDP" in done.said, done.said
     assert "was taken away again; pods ask CoreDNS itself" in done.said
