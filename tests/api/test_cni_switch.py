@@ -8,6 +8,7 @@ publishes any more, is there by the names of its objects.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -234,9 +235,17 @@ def nodes_of(client: KubeClient, cni: str) -> set[str]:
     return names
 
 
+def require_everywhere(client: KubeClient, cni: str) -> None:
+    """Require agents on all nodes; their DaemonSet's last change is rolled out meanwhile, a pod at a time."""
+    deadline = time.monotonic() + 60
+    while nodes_of(client, cni) != set(NODES) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert nodes_of(client, cni) == set(NODES)
+
+
 def require_ended(client: KubeClient, cni: str, gone: str) -> None:
     """One CNI on every node, all of them open, and no trace of the other or of the switch."""
-    assert nodes_of(client, cni) == set(NODES)
+    require_everywhere(client, cni)
     assert not agents(client, gone)
     assert client.get(RECORD) is None
     for one in client.list("v1", "Node"):
@@ -493,14 +502,14 @@ def test_weave_to_cilium_by_the_chart(ring: str, client: KubeClient, programs: P
         cilium.succeeds()
     steps.end()
     assert record_of(client) is None
-    assert nodes_of(client, "cilium") == set(NODES)
+    require_everywhere(client, "cilium")
     assert all(LABEL not in one["metadata"]["labels"] for one in client.list("v1", "Node"))
 
 
 def test_weave_to_calico_in_a_network_of_its_own(client: KubeClient) -> None:
     install_weave(client)
     switch_apart(client, "calico")
-    assert nodes_of(client, "calico") == set(NODES)
+    require_everywhere(client, "calico")
     assert client.get(WEAVE) is None
     assert record_of(client) is None
 

@@ -90,7 +90,7 @@ def test_state_matrix(cache: Module, client: KubeClient) -> None:
 
 def test_removal_where_it_never_was_asks_for_nothing(cache: Module, client: KubeClient) -> None:
     client.delete(KUBE_PROXY)
-    client.delete(SERVICE)
+    client.delete(SERVICE, propagation="Background")
     assert not cache.succeeds(state="absent")["changed"]
 
 
@@ -174,7 +174,8 @@ def test_without_kube_proxy(cache: Module, client: KubeClient) -> None:
 
 
 def test_without_a_dns_service(cache: Module, client: KubeClient) -> None:
-    client.delete(SERVICE)
+    # In the foreground it would stay until the garbage collector has seen to its slices.
+    client.delete(SERVICE, propagation="Background")
     assert cache.fails() == (
         "Service 'kube-system/kube-dns': it is not there, or selects no pods; expected the Service before CoreDNS."
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TUNNELS = ("vxlan", "geneve", "none")
+# Values of Kubernetes' own types. The schema is made of the chart's defaults, and names of these only what they set.
+KUBERNETES_OWN = frozenset({"affinity", "nodeSelector", "podSecurityContext", "resources", "updateStrategy"})
 
 
 class CiliumError(NetopsError):
@@ -95,7 +97,7 @@ def values(cilium: Cilium) -> dict[str, Any]:
         made["MTU"] = cilium.mtu
     if cilium.node_selector:
         selector = {"nodeSelector": dict(cilium.node_selector)}
-        made |= {**selector, "envoy": selector}
+        made = merged(made, {**selector, "envoy": selector})
     if cilium.wireguard:
         made["encryption"] = {"enabled": True, "type": "wireguard"}
     return merged(made, cilium.values)
@@ -137,7 +139,7 @@ def _strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     inner = {
-        key: {name: _strict(part) for name, part in value.items()} if key == "properties" else _strict(value)
+        key: {name: _value(name, part) for name, part in value.items()} if key == "properties" else _strict(value)
         for key, value in schema.items()
         if key != "$schema"
     }
@@ -146,6 +148,11 @@ def _strict(schema: Any) -> Any:
     if len(kinds) > 1:
         return {"anyOf": [_typed(inner, kind) for kind in kinds]}
     return _typed(inner, kinds[0]) if kinds else inner
+
+
+def _value(name: str, schema: Any) -> Any:
+    is_open = name in KUBERNETES_OWN and isinstance(schema, dict) and "object" in schema.get("type", ())
+    return _typed({}, "object") if is_open else _strict(schema)
 
 
 def _typed(schema: Mapping[str, Any], kind: str) -> dict[str, Any]:

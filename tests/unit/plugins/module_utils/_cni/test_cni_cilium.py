@@ -119,6 +119,18 @@ def test_what_the_chart_does_not_have_is_named(version: str, further: dict[str, 
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_values_of_kubernetes_own_types_are_the_users(version: str) -> None:
+    """The schema is made of the chart's defaults, and names only the labels that these have."""
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
+    further = {"affinity": affinity, "operator": {"nodeSelector": {"example.com/pool": "system"}}}
+    made = values(cilium(values=further, node_selector={"example.com/cni": "cilium"}))
+    require_values(made, schema(version))
+    assert made["envoy"] == {"rollOutPods": True, "nodeSelector": {"example.com/cni": "cilium"}}
+    with pytest.raises(CiliumError, match="nodeSelector is 'all', not of type object"):
+        require_values({"nodeSelector": "all"}, schema(version))
+
+
 def test_one_minor_version_at_a_time() -> None:
     for there in ("", "v1.20.3", "v1.19.6", "1.21.0"):
         require_step(there, "1.20.0")
