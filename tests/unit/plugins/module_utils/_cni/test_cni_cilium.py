@@ -122,7 +122,7 @@ def test_what_the_chart_does_not_have_is_named(version: str, further: dict[str, 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_values_of_kubernetes_own_types_are_the_users(version: str) -> None:
     """The schema is made of the chart's defaults, and names only the labels that these have."""
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
+    affinity: dict[str, Any] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}}
     further = {"affinity": affinity, "operator": {"nodeSelector": {"example.com/pool": "system"}}}
     made = values(cilium(values=further, node_selector={"example.com/cni": "cilium"}))
     require_values(made, schema(version))
