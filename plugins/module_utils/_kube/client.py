@@ -189,7 +189,7 @@ class KubeClient:
             self.requests += 1
         try:
             # Not by a pool of pools, which takes as long for each request as all the rest of it.
-            answer = self._pool.urlopen(
+            answer = self._pool.request(
                 method,
                 target,
                 body=payload,
