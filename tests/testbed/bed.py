@@ -242,7 +242,7 @@ class Bed:
         with ThreadPoolExecutor(len(self.nodes)) as pool:
             list(pool.map(load, self.nodes))
 
-    def wait_for_ssh(self, node: Node, patience: float = 90.0) -> None:
+    def wait_for_ssh(self, node: Node, patience: float = 300.0) -> None:
         """Wait until a node runs commands.
 
         :raises BedError: it ended, or did not answer in time; the text names its console's log.

@@ -137,7 +137,7 @@ def provision(bed: Bed, options: ClusterOptions) -> None:
     wait_for_kube_proxy(bed)
 
 
-def wait_for_kube_proxy(bed: Bed, patience: float = 240.0) -> None:
+def wait_for_kube_proxy(bed: Bed, patience: float = 600.0) -> None:
     """Wait until kube-proxy serves on every node; a finished roll-out alone does not say so.
 
     :raises BedError: a kube-proxy does not answer.
@@ -150,7 +150,7 @@ def wait_for_kube_proxy(bed: Bed, patience: float = 240.0) -> None:
         list(pool.map(lambda node: bed.must(node, poll, timeout=patience + 60.0), bed.nodes))
 
 
-def wait_for_api(bed: Bed, patience: float = 180.0) -> None:
+def wait_for_api(bed: Bed, patience: float = 600.0) -> None:
     """Wait until the API server says that it is ready.
 
     :raises BedError: it does not.
@@ -162,7 +162,7 @@ def wait_for_api(bed: Bed, patience: float = 180.0) -> None:
     bed.must(bed.nodes[0], poll, timeout=patience + 60.0)
 
 
-def wait_for_leases(bed: Bed, since: float, patience: float = 120.0) -> None:
+def wait_for_leases(bed: Bed, since: float, patience: float = 300.0) -> None:
     """Wait until every kubelet reported after ``since`` (seconds since the epoch): what the store says is older.
 
     :raises BedError: a kubelet does not report.
