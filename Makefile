@@ -104,13 +104,13 @@ kernel: tools ## Node modules on this machine's own kernel, in network namespace
 nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	$(TESTBED) build coredns-1.11.3
 	pytest -q -n 2 --dist loadgroup tests/nodes
-	tests/gates/scenarios default firewall_nftables
+	tests/gates/scenarios default
 
 .PHONY: long
 long: tools testbed ## The rest on virtual machines, over two hours: kube-proxy, DNS, back-ends, policies, Calico, Flannel
 	$(TESTBED) build calico-images flannel-older-images node-cache-double
 	pytest -q -n 2 --dist loadgroup tests/long
-	tests/gates/scenarios firewall_firewalld firewall_iptables firewall_ufw calico flannel
+	tests/gates/scenarios firewall_nftables firewall_firewalld firewall_iptables firewall_ufw calico flannel
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass

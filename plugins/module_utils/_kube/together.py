@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WORKERS = 8
 SHOWN = 10
+# Fewer are done at once, or are looked at again and again by somebody who says more about them.
+WORTH_TELLING = 50
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
@@ -30,7 +32,8 @@ def each(things: Sequence[Thing], job: Callable[[Thing], Result]) -> list[Result
     with ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(job, thing) for thing in things]
         for number, future in enumerate(as_completed(futures), start=1):
-            tell(f"{number} of {len(things)} objects are done")
+            if len(things) >= WORTH_TELLING:
+                tell(f"{number} of {len(things)} objects are done")
             if isinstance(future.exception(), UnreachableError) or getattr(future.exception(), "status", 0) == 401:
                 for other in futures:
                     other.cancel()
