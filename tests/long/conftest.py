@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.nodes.conftest import PLAYBOOKS, cluster_that_serves, serving
+from tests.nodes.conftest import PLAYBOOKS, backend, bare, cluster_that_serves, prepared, serving
 from tests.testbed import artefacts
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.testbed.bed import Bed
 
-__all__ = ["enforcing", "serving"]
+__all__ = ["backend", "bare", "enforcing", "prepared", "serving"]
 CALICO = PLAYBOOKS.parent / "molecule" / "shared" / "calico" / "vars.yml"
 
 
