@@ -37,6 +37,8 @@ PATIENCE = {
     "kubernetesAPICall": "5m0s",
     "tlsBootstrap": "10m0s",
 }
+# There is one of each, so nobody is elected; one that cannot renew its lease within ten seconds would end itself.
+ALONE = {"extraArgs": [{"name": "leader-elect", "value": "false"}]}
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def kubeadm_configuration(options: ClusterOptions) -> str:
             "networking": {"podSubnet": pods, "serviceSubnet": services},
             # The way in for people and for Ansible is a loopback port of the machine outside.
             "apiServer": {"certSANs": ["127.0.0.1", "localhost", first.address, first.address_v6]},
+            "controllerManager": ALONE,
+            "scheduler": ALONE,
         },
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
