@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,22 @@ PLANS = [
     plan_for(NODE.name, CLUSTER, changes).to_output()
     for changes in ([], [{"id": "more", "ports": "9100-9200", "peers": ["all_nodes"]}])
 ]
+# Before and behind all rules of a back-end: what comes to the one and not to the other was dropped or refused.
+WITNESS = f"""
+table inet witness {{
+  chain before {{ type filter hook prerouting priority -500; tcp dport {PORT} tcp flags & (syn | ack) == syn counter; }}
+  chain behind {{ type filter hook input priority 500; tcp dport {PORT} tcp flags & (syn | ack) == syn counter; }}
+}}
+"""
+
+
+def witnessed(bed: Bed) -> list[int]:
+    """How many first segments came to the node, and how many of them past its rules."""
+    listed = json.loads(bed.must(NODE, "nft -j list table inet witness"))["nftables"]
+    rules = {one["rule"]["chain"]: one["rule"]["expr"] for one in listed if "rule" in one}
+    return [
+        next(part["counter"]["packets"] for part in rules[chain] if "counter" in part) for chain in ("before", "behind")
+    ]
 
 
 @pytest.mark.parametrize("backend", ["firewalld", "ufw"])
@@ -40,8 +57,12 @@ def test_a_hundred_applies_lose_no_new_connection(prepared: Bed) -> None:
     try:
         # firewalld makes its policies by a reload, once; that is no change of rules.
         firewall.succeeds(plan=PLANS[1])
-        with knocking(("ip", "netns", "exec", prepared.netns), NODE.address, 0.01):
+        prepared.must(NODE, "nft -f -", stdin=WITNESS)
+        with knocking(("ip", "netns", "exec", prepared.netns), NODE.address, 0.01, resent=None):
             for number in range(APPLIES):
                 assert firewall.succeeds(plan=PLANS[number % 2])["changed"] is True
+        came, passed = witnessed(prepared)
+        assert came > 100
+        assert passed == came
     finally:
         firewall.stop()

@@ -29,17 +29,21 @@ KNOCK = (
 
 
 @contextmanager
-def knocking(prefix: Sequence[str], address: str, pause: float = 0.001) -> Iterator[None]:
+def knocking(
+    prefix: Sequence[str], address: str, pause: float = 0.001, resent: int | None = 0
+) -> Iterator[None]:
     """Within: a client opens connections to port 10250; afterwards, none of them was lost.
 
     :param prefix: what the client is started with: a network namespace in which nobody else opens connections.
     :param pause: seconds between two connections.
+    :param resent: how many first segments may have been sent again; None where the server's machine can stand still
+        for the second after which a client does so, and where losses are counted another way.
     """
     command = [*prefix, "python3", "-c", KNOCK, address, str(pause)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         yield
         said, _errors = client.communicate()
     assert client.returncode == 0
-    made, lost = map(int, said.split())
+    made, again = map(int, said.split())
     assert made > 100
-    assert lost == 0, f"{lost} of {made} connections were lost"
+    assert resent is None or again <= resent, f"{again} of {made} connections were lost"
