@@ -29,9 +29,7 @@ KNOCK = (
 
 
 @contextmanager
-def knocking(
-    prefix: Sequence[str], address: str, pause: float = 0.001, resent: int | None = 0
-) -> Iterator[None]:
+def knocking(prefix: Sequence[str], address: str, pause: float = 0.001, resent: int | None = 0) -> Iterator[None]:
     """Within: a client opens connections to port 10250; afterwards, none of them was lost.
 
     :param prefix: what the client is started with: a network namespace in which nobody else opens connections.
