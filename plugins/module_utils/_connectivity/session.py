@@ -44,6 +44,7 @@ WORKERS = 8
 SHOWN = 10
 # What is small is answered at once; what is lost on the way would be waited for in vain.
 ANSWER_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 10.0
 PLACE = ObjectRef("v1", "Namespace", NAMESPACE)
 SERVICE = ObjectRef("v1", "Service", NAME, NAMESPACE)
 
@@ -104,6 +105,7 @@ def _until_all_pass(client: KubeClient, checks: Sequence[Check], timeout: float)
     waiting = list(checks)
     with ThreadPoolExecutor(WORKERS) as pool:
         while waiting:
+            begin = time.monotonic()
             for verdict in pool.map(lambda check: dial(client, check), waiting):
                 verdicts[verdict.check] = verdict
                 tell(f"{sum(one.passed for one in verdicts.values())} of {len(checks)} connections work")
@@ -111,7 +113,8 @@ def _until_all_pass(client: KubeClient, checks: Sequence[Check], timeout: float)
             if time.monotonic() > deadline:
                 break
             if waiting:
-                time.sleep(1.0)
+                # A node that is slow to answer is not kept busy with questions alone.
+                time.sleep(min(LONGEST_PAUSE_SECONDS, max(1.0, time.monotonic() - begin)))
     return [verdicts[check] for check in checks]
 
 
