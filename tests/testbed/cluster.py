@@ -84,6 +84,8 @@ def kubeadm_configuration(options: ClusterOptions) -> str:
             "kind": "KubeletConfiguration",
             "cgroupDriver": "systemd",
             "failSwapOn": False,
+            # The controllers end where the API server is not ready within ten seconds of their own start.
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "3s"},
         },
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
