@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement, require_placeable
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 if TYPE_CHECKING:
@@ -93,12 +94,7 @@ def require_sound(flannel: Flannel) -> None:
         raise FlannelError("flannel_direct_routing", f"backend {flannel.backend} has no such setting", "backend vxlan")
     if not 0 < flannel.port < 65536 or not 0 < flannel.vni < 2**24:
         raise FlannelError("flannel", f"port {flannel.port}, vni {flannel.vni}", "a port, and a number below 2^24")
-    if set(flannel.resources) - {"requests", "limits"}:
-        raise FlannelError("flannel_resources", ", ".join(sorted(flannel.resources)), "requests and limits")
-    for toleration in flannel.tolerations:
-        unknown = set(toleration) - {"key", "operator", "value", "effect", "tolerationSeconds"}
-        if unknown:
-            raise FlannelError("flannel_tolerations", f"{toleration!r} has {sorted(unknown)}", "fields of a toleration")
+    require_placeable("flannel_", Placement(flannel.tolerations, {}, flannel.resources), FlannelError)
     for image in (flannel.image, flannel.cni_image):
         if "/" not in image or image != image.strip():
             raise FlannelError("flannel_image", repr(image), "REGISTRY/NAME:TAG, or @DIGEST")
