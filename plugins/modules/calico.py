@@ -38,7 +38,8 @@ options:
     type: str
   src:
     description:
-      - Calico's manifests, files or URLs - C(operator-crds.yaml) and C(tigera-operator.yaml), or C(calico.yaml).
+      - Calico's manifests, files or URLs - C(operator-crds.yaml) and C(tigera-operator.yaml), or C(calico.yaml), or
+        C(calico-typha.yaml) in its place.
       - Without it they are downloaded from Calico's project, for versions whose checksums the collection has.
     type: list
     elements: path
@@ -158,7 +159,10 @@ options:
     elements: str
     default: []
   digests:
-    description: Digests in place of tags, by the image's name, such as V(node).
+    description:
+      - Digests in place of tags, by the image's name, such as V(node). In mode V(operator) by V(operator) for its own
+        image, else by upstream's folder and name, such as V(calico/node); there every image must have one that the
+        operator starts, or none.
     type: dict
     default: {}
   installation:
@@ -171,6 +175,49 @@ options:
     default: {}
   node_selector:
     description: Labels of the nodes that Calico is for; none stands for all.
+    type: dict
+    default: {}
+  tolerations:
+    description: What C(calico-node) tolerates, in place of upstream's own, which is every taint.
+    type: list
+    elements: dict
+    default: []
+  resources:
+    description: Requests and limits of C(calico-node), in place of upstream's own.
+    type: dict
+    default: {}
+  control_plane_tolerations:
+    description:
+      - What C(calico-kube-controllers) tolerates, in place of upstream's own. In mode V(operator) it is said of
+        everything that the operator starts beside C(calico-node) and Typha.
+    type: list
+    elements: dict
+    default: []
+  control_plane_node_selector:
+    description: Labels of the nodes that these may run on.
+    type: dict
+    default: {}
+  control_plane_resources:
+    description: Requests and limits of C(calico-kube-controllers), in place of upstream's own.
+    type: dict
+    default: {}
+  typha_replicas:
+    description:
+      - How many of Typha there are in mode V(manifest), for which O(src) names upstream's C(calico-typha.yaml).
+      - V(0) leaves it as the manifest has it. In mode V(operator) the operator counts them.
+    type: int
+    default: 0
+  typha_tolerations:
+    description: What Typha tolerates, in place of upstream's own, which is every taint.
+    type: list
+    elements: dict
+    default: []
+  typha_node_selector:
+    description: Labels of the nodes that Typha may run on.
+    type: dict
+    default: {}
+  typha_resources:
+    description: Typha's requests and limits, in place of upstream's own.
     type: dict
     default: {}
   force_conflicts:
@@ -268,6 +315,7 @@ def main() -> None:
         "node_selector": {"type": "str"},
         "disabled": {"type": "bool"},
     }
+    tolerations: dict[str, Any] = {"type": "list", "elements": "dict", "default": []}
     peer = {"name": {"type": "str", "required": True}, "spec": {"type": "dict", "required": True}}
     module = AnsibleModule(
         argument_spec={
@@ -298,6 +346,15 @@ def main() -> None:
             "installation": {"type": "dict", "default": {}},
             "felix": {"type": "dict", "default": {}},
             "node_selector": {"type": "dict", "default": {}},
+            "tolerations": tolerations,
+            "resources": {"type": "dict", "default": {}},
+            "control_plane_tolerations": tolerations,
+            "control_plane_node_selector": {"type": "dict", "default": {}},
+            "control_plane_resources": {"type": "dict", "default": {}},
+            "typha_replicas": {"type": "int", "default": 0},
+            "typha_tolerations": tolerations,
+            "typha_node_selector": {"type": "dict", "default": {}},
+            "typha_resources": {"type": "dict", "default": {}},
             "force_conflicts": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 600},
         },

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.support.calico_operator_double import CalicoOperatorDouble
+from tests.support.calico_typha import typha
 from tests.support.modules import Module, state_matrix
 from tests.testbed.api_ring import ApiRing
 
@@ -180,6 +182,88 @@ def test_manifest_mode_through_three_versions_and_away(empty: str) -> None:
         assert calico.succeeds(**source("v3.32.1", "manifest"))["changed"] is False
         assert calico.succeeds(state="absent", wait_timeout=60)["changed"] is True
     assert not list(client.list("apps/v1", "DaemonSet"))
+
+
+WHERE: dict[str, Any] = {
+    "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    "node_selector": {"network": "calico"},
+    "resources": {"requests": {"cpu": "150m"}, "limits": {"memory": "1Gi"}},
+    "control_plane_tolerations": [{"key": "infra", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}],
+    "control_plane_node_selector": {"infra": "yes"},
+    "control_plane_resources": {"limits": {"memory": "256Mi"}},
+    "typha_tolerations": [{"operator": "Exists"}],
+    "typha_node_selector": {"infra": "yes"},
+    "typha_resources": {"requests": {"cpu": "50m"}},
+}
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def test_manifest_mode_says_where_pods_run_and_where_images_come_from(empty: str, tmp_path: Path) -> None:
+    calico, client = module(empty), connect({"kubeconfig": empty})
+    given = source("v3.32.1", "manifest")
+    assert "Deployment 'calico-typha' is not in the manifest" in calico.fails(check=True, typha_replicas=2, **given)
+    refused = calico.fails(check=True, digests={"felix": DIGEST}, **given)
+    assert "digest of image 'felix': no such image is in the manifests" in refused
+    quantity = calico.fails(check=True, resources={"limits": {"memory": "much"}}, **given)
+    assert "DaemonSet 'kube-system/calico-node'" in quantity
+    assert "quantities must match" in quantity
+    with_typha = tmp_path / "typha.yaml"
+    with_typha.write_text(yaml.safe_dump_all(typha("v3.32.1")))
+    asked = {
+        **given,
+        **WHERE,
+        "src": [*given["src"], str(with_typha)],
+        "typha_replicas": 3,
+        "registry": "registry.example.com:5000",
+        "pull_secrets": ["regcred"],
+        "digests": {"node": DIGEST},
+    }
+    with CalicoOperatorDouble(empty):
+        made = state_matrix(calico, **asked)
+        assert "registry.example.com:5000/calico/typha:v3.32.1" in made["images"]
+        assert f"registry.example.com:5000/calico/node@{DIGEST}" in made["images"]
+        for kind, name, prefix in (
+            ("DaemonSet", "calico-node", ""),
+            ("Deployment", "calico-kube-controllers", "control_plane_"),
+            ("Deployment", "calico-typha", "typha_"),
+        ):
+            pod = spec_of(client, ObjectRef("apps/v1", kind, name, "kube-system"))["template"]["spec"]
+            assert pod["tolerations"] == WHERE[f"{prefix}tolerations"]
+            assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", **WHERE[f"{prefix}node_selector"]}
+            assert pod["containers"][0]["resources"] == WHERE[f"{prefix}resources"]
+            assert pod["imagePullSecrets"] == [{"name": "regcred"}]
+        deployment = ObjectRef("apps/v1", "Deployment", "calico-typha", "kube-system")
+        assert spec_of(client, deployment)["replicas"] == 3
+        # Said no more, everything is upstream's again.
+        assert calico.succeeds(**{**given, "src": asked["src"]})["changed"]
+        pod = spec_of(client, ObjectRef("apps/v1", "DaemonSet", "calico-node", "kube-system"))["template"]["spec"]
+        assert pod["containers"][0]["resources"] == {"requests": {"cpu": "250m"}}
+        assert "imagePullSecrets" not in pod
+
+
+def test_operator_mode_says_where_pods_run_and_where_images_come_from(operated: str) -> None:
+    calico, client = module(operated), connect({"kubeconfig": operated})
+    given = source("v3.31.7")
+    assert "typha_replicas: 2 in mode operator" in calico.fails(check=True, typha_replicas=2, **given)
+    assert "Say calico/node, and give a digest" in calico.fails(check=True, digests={"node": DIGEST}, **given)
+    with CalicoOperatorDouble(operated):
+        calico.succeeds(**given)
+        digests = {"operator": DIGEST, "calico/node": DIGEST}
+        asked = {**WHERE, "registry": "registry.example.com:5000", "pull_secrets": ["regcred"], "digests": digests}
+        made = calico.succeeds(**asked, **given)
+        assert {"object": "ImageSet 'calico-v3.31.7'", "action": "created"} in made["changes"]
+        assert made["images"] == [f"registry.example.com:5000/tigera/operator@{DIGEST}"]
+        assert calico.succeeds(check=True, **asked, **given)["changed"] is False
+        spec = spec_of(client, INSTALLATION)
+        assert spec["controlPlaneTolerations"] == WHERE["control_plane_tolerations"]
+        assert spec["controlPlaneNodeSelector"] == WHERE["control_plane_node_selector"]
+        for name, prefix in (("calicoNodeDaemonSet", ""), ("typhaDeployment", "typha_")):
+            pod = spec[name]["spec"]["template"]["spec"]
+            assert pod["tolerations"] == WHERE[f"{prefix}tolerations"]
+            assert pod["containers"][0]["resources"] == WHERE[f"{prefix}resources"]
+        # Said no more, it is the operator's to decide again.
+        assert calico.succeeds(**given)["changed"] is True
+        assert "typhaDeployment" not in spec_of(client, INSTALLATION)
 
 
 def test_calicos_state_is_read_from_its_objects(empty: str) -> None:

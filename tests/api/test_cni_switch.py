@@ -16,6 +16,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni import flan
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, Pool
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, remove
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_ipam import allocations
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     BETWEEN,
     HELD,
@@ -181,7 +182,7 @@ def provide(client: KubeClient, cni: str, selector: dict[str, str]) -> None:
             mode="manifest",
             vxlan_port=8472,
             vxlan_vni=1,
-            node_selector=selector,
+            node=Placement(node_selector=selector),
         )
         objects = objects_of(calico, load([], [str(MIRROR / "calico" / "v3.28.5" / "calico.yaml")], {}))
     converge(client, objects, owner=cni, prune=False, force=False, check=False, timeout=60)

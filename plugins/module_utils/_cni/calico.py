@@ -13,6 +13,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import (
+    Placement,
+    override,
+    require_placeable,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.capacity import CUTS
@@ -29,6 +34,12 @@ DATAPLANES = ("Iptables", "Nftables", "BPF")
 NFTABLES_SINCE = (3, 31)
 DISABLED_POOLS_SINCE = (3, 31)
 POOL_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# What the operator's own image is called among the digests: it is in no ImageSet that the operator would read.
+OPERATOR_IMAGE = "operator"
+NODE, CONTROLLERS, TYPHA = "calico-node", "calico-kube-controllers", "calico-typha"
+# What the names of the settings begin with that are of one workload.
+PREFIXES = {NODE: "", CONTROLLERS: "control_plane_", TYPHA: "typha_"}
 ENDPOINT = re.compile(r"(?P<host>[^\s:]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 LARGEST_AS = 2**32 - 1
 
@@ -73,7 +84,11 @@ class Calico:
     :param image_path: the folder of the images in that registry.
     :param installation: further fields of the Installation's spec.
     :param felix: further fields of the default FelixConfiguration's spec.
-    :param node_selector: labels of the nodes that it is for; all nodes with Linux without any.
+    :param digests: digests in place of tags, by the image's name; with the operator by ``FOLDER/NAME``, but its own.
+    :param node: where calico-node runs, and what it may use.
+    :param control_plane: the same of kube-controllers; in operator mode of what else the operator starts too.
+    :param typha: the same of Typha.
+    :param typha_replicas: how many of Typha; 0 leaves it to the manifests, or to the operator.
     """
 
     version: str
@@ -96,7 +111,15 @@ class Calico:
     digests: dict[str, str] = field(default_factory=dict)
     installation: dict[str, Any] = field(default_factory=dict)
     felix: dict[str, Any] = field(default_factory=dict)
-    node_selector: dict[str, str] = field(default_factory=dict)
+    node: Placement = field(default_factory=Placement)
+    control_plane: Placement = field(default_factory=Placement)
+    typha: Placement = field(default_factory=Placement)
+    typha_replicas: int = 0
+
+    @property
+    def placements(self) -> dict[str, Placement]:
+        """What is said of each workload, by its name."""
+        return {NODE: self.node, CONTROLLERS: self.control_plane, TYPHA: self.typha}
 
     @property
     def families(self) -> list[int]:
@@ -156,6 +179,10 @@ def require_sound(calico: Calico) -> None:
             raise CalicoError(name, str(value), f"a number from {least} to {most}")
     if calico.image_path and not calico.registry:
         raise CalicoError("image_path", repr(calico.image_path), "a registry beside it", "Set registry too")
+    for workload, placement in calico.placements.items():
+        require_placeable(PREFIXES[workload], placement, CalicoError)
+    _require_typha(calico)
+    _require_digests(calico)
     _require_pools(calico)
     _require_peers(calico)
 
@@ -163,6 +190,31 @@ def require_sound(calico: Calico) -> None:
 def _require_one(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise CalicoError(name, repr(value), f"one of {', '.join(allowed)}")
+
+
+def _require_typha(calico: Calico) -> None:
+    if calico.typha_replicas < 0:
+        raise CalicoError("typha_replicas", str(calico.typha_replicas), "a number from 0")
+    if calico.typha_replicas and calico.mode == "operator":
+        raise CalicoError(
+            "typha_replicas",
+            f"{calico.typha_replicas} in mode operator",
+            "0: the operator has as many of Typha as the number of nodes asks for",
+            "Leave it out, or install Calico in mode manifest",
+        )
+
+
+def _require_digests(calico: Calico) -> None:
+    for name, digest in calico.digests.items():
+        if not DIGEST.fullmatch(str(digest)):
+            raise CalicoError(f"digest of image '{name}'", repr(digest), "sha256: and 64 hexadecimal digits")
+        if calico.mode == "operator" and name != OPERATOR_IMAGE and "/" not in name:
+            raise CalicoError(
+                f"digest of image '{name}'",
+                "in mode operator the operator finds an image by its folder and name",
+                f"{OPERATOR_IMAGE} for its own image, and else FOLDER/NAME",
+                f"Say calico/{name}, and give a digest for every image that the operator starts",
+            )
 
 
 def _require_pools(calico: Calico) -> None:
@@ -247,15 +299,42 @@ def installation(calico: Calico) -> dict[str, Any]:
         spec["imagePath"] = calico.image_path
     if calico.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in calico.pull_secrets]
-    if calico.node_selector:
-        pod = {"nodeSelector": dict(calico.node_selector)}
-        spec["calicoNodeDaemonSet"] = {"spec": {"template": {"spec": pod}}}
+    spec |= _placements(calico)
     return {
         "apiVersion": OPERATOR_API,
         "kind": "Installation",
         "metadata": {"name": "default"},
         "spec": merged(spec, calico.installation),
     }
+
+
+def _placements(calico: Calico) -> dict[str, Any]:
+    """Where the operator's pods run and what they may use, in fields that all of its versions have.
+
+    Its componentResources say part of the same, and are deprecated by their own description.
+    """
+    said = {
+        "calicoNodeDaemonSet": override(NODE, calico.node),
+        "calicoKubeControllersDeployment": override(CONTROLLERS, Placement(resources=calico.control_plane.resources)),
+        "typhaDeployment": override(TYPHA, calico.typha),
+        "controlPlaneTolerations": [dict(one) for one in calico.control_plane.tolerations],
+        "controlPlaneNodeSelector": dict(calico.control_plane.node_selector),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def image_sets(calico: Calico) -> list[dict[str, Any]]:
+    """The digests of the images that the operator starts, where they are said.
+
+    The operator reads the ImageSet of its variant and version (docs.tigera.io, Install images by registry digest).
+    """
+    images = [
+        {"image": name, "digest": digest} for name, digest in sorted(calico.digests.items()) if name != OPERATOR_IMAGE
+    ]
+    if not images:
+        return []
+    metadata = {"name": f"calico-{calico.version}"}
+    return [{"apiVersion": OPERATOR_API, "kind": "ImageSet", "metadata": metadata, "spec": {"images": images}}]
 
 
 def _operator_pool(pool: Pool, *, can_disable: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     Calico,
     configuration,
     endpoint,
+    image_sets,
     installation,
     ip_pools,
     kept,
@@ -53,7 +54,7 @@ def objects_of(calico: Calico, upstream: Sequence[Object]) -> list[Object]:
     :raises NetopsError: the settings are not sound, or the manifests are others.
     """
     require_sound(calico)
-    own = [installation(calico)] if calico.mode == "operator" else ip_pools(calico)
+    own = [*image_sets(calico), installation(calico)] if calico.mode == "operator" else ip_pools(calico)
     return flatten(
         [
             *edited(calico, upstream),

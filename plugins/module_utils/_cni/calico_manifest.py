@@ -3,8 +3,9 @@
 # PRIVATE: may change in any release; use the modules and filters instead.
 """Upstream's own manifests of Calico, edited for given settings.
 
-Manifest mode edits ``calico.yaml``: the ConfigMap ``calico-config``, the containers of ``calico-node`` and the images.
-Operator mode edits the operator's image alone; the rest is said in custom resources.
+Manifest mode edits ``calico.yaml``, or ``calico-typha.yaml``, which is the same with Typha: the ConfigMap
+``calico-config``, the containers of ``calico-node``, where pods run, and the images. Operator mode edits the operator's
+image alone; the rest is said in custom resources.
 """
 
 from __future__ import annotations
@@ -13,15 +14,24 @@ import copy
 import json
 from typing import TYPE_CHECKING
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, CalicoError
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, relocate
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import (
+    CONTROLLERS,
+    NODE,
+    OPERATOR_IMAGE,
+    TYPHA,
+    Calico,
+    CalicoError,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import typha_source
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, names_of, relocate
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
-NODE, CONFIG = "calico-node", "calico-config"
+CONFIG = "calico-config"
 OPERATOR = "tigera-operator"
 # Probes of the BGP daemon, which does not run without BGP.
 BGP_PROBES = {"-bird-live", "-bird-ready"}
@@ -41,7 +51,10 @@ def edited(calico: Calico, objects: Sequence[Object]) -> list[Object]:
     else:
         settings = _find(result, "ConfigMap", CONFIG)
         _edit_settings(calico, settings["data"])
+        _edit_typha(calico, result, settings["data"])
+        place(_find(result, "Deployment", CONTROLLERS), CONTROLLERS, calico.control_plane)
         _edit_node(calico, _find(result, "DaemonSet", NODE), settings["data"])
+    _require_images(calico, result)
     relocate(Registry(calico.registry, calico.image_path, calico.pull_secrets, calico.digests), result)
     return result
 
@@ -68,9 +81,39 @@ def _edit_settings(calico: Calico, data: dict[str, str]) -> None:
     data["cni_network_config"] = json.dumps(conflist, indent=2).replace('"__CNI_MTU__"', "__CNI_MTU__")
 
 
+def _edit_typha(calico: Calico, objects: Sequence[Object], data: dict[str, str]) -> None:
+    """Typha's Deployment, where upstream's manifest has one: its Service and its budget are as they should be."""
+    found = [obj for obj in objects if obj.get("kind") == "Deployment" and obj["metadata"]["name"] == TYPHA]
+    if not found:
+        if calico.typha_replicas or calico.typha:
+            raise CalicoError(
+                "typha",
+                f"something is said of it, and Deployment '{TYPHA}' is not in the manifest",
+                "calico-typha.yaml in place of calico.yaml",
+                typha_source(calico.version),
+            )
+        return
+    [typha] = found
+    # calico-node asks the API server as long as it knows no Service of Typha's.
+    data["typha_service_name"] = _find(objects, "Service", TYPHA)["metadata"]["name"]
+    if calico.typha_replicas:
+        typha["spec"]["replicas"] = calico.typha_replicas
+    place(typha, TYPHA, calico.typha)
+
+
+def _require_images(calico: Calico, objects: Sequence[Object]) -> None:
+    """A digest that no image gets would leave it with its tag, unnoticed."""
+    known = names_of(objects)
+    for name in calico.digests:
+        if name not in known and (calico.mode == "manifest" or name == OPERATOR_IMAGE):
+            raise CalicoError(
+                f"digest of image '{name}'", "no such image is in the manifests", f"one of {', '.join(known)}"
+            )
+
+
 def _edit_node(calico: Calico, daemon_set: Object, data: dict[str, str]) -> None:
+    place(daemon_set, NODE, calico.node)
     template = daemon_set["spec"]["template"]
-    template["spec"]["nodeSelector"] = {**(template["spec"].get("nodeSelector") or {}), **calico.node_selector}
     container = next(one for one in template["spec"]["containers"] if one["name"] == NODE)
     six = 6 in calico.families
     wanted = {

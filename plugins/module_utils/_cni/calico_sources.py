@@ -28,9 +28,15 @@ CHECKSUMS = {
 }
 
 
-def sources(version: str, mode: str) -> tuple[list[str], dict[str, str]]:
+def typha_source(version: str) -> str:
+    """What to do to get the manifest that has Typha: its checksums are not known here."""
+    return f"Name {PLACE}/{version}/manifests/calico-typha.yaml in src, with its checksum, or a file of yours"
+
+
+def sources(version: str, mode: str, *, typha: bool = False) -> tuple[list[str], dict[str, str]]:
     """The URLs of a version's manifests, and their checksums by URL.
 
+    :param typha: whether manifest mode needs the one with Typha.
     :raises CalicoError: the version's checksums are not known here.
     """
     known = CHECKSUMS.get(version)
@@ -40,6 +46,13 @@ def sources(version: str, mode: str) -> tuple[list[str], dict[str, str]]:
             "src names nothing, and the checksums of this version's manifests are not known",
             f"one of {', '.join(CHECKSUMS)}, or src",
             "Name the manifests in src, with a checksum for each URL",
+        )
+    if typha and mode == "manifest":
+        raise CalicoError(
+            "typha",
+            "src names nothing, and the checksums of calico-typha.yaml are not known",
+            "calico-typha.yaml in src",
+            typha_source(version),
         )
     checksums = {f"{PLACE}/{version}/manifests/{name}": known[name] for name in FILES[mode] if name in known}
     return list(checksums), checksums

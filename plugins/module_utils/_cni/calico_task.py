@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Calico, pools_of, require_sound
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import (
+    CONTROLLERS,
+    NODE,
+    PREFIXES,
+    TYPHA,
+    Calico,
+    pools_of,
+    require_sound,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import (
     objects_of,
     pool_cidrs,
@@ -16,6 +24,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_clus
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 SETTINGS = (
     *("version", "mode", "mtu", "bgp", "as_number", "node_mesh", "linux_dataplane", "api_endpoint", "autodetection"),
     *("wireguard", "vxlan_port", "vxlan_vni", "registry", "image_path", "digests", "installation", "felix"),
-    "node_selector",
+    "typha_replicas",
 )
 
 
@@ -48,12 +57,15 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
         pools=pools_of(asked["pod_cidrs"], asked["pools"], asked["encapsulation"]),
         bgp_peers=tuple(asked["bgp_peers"]),
         pull_secrets=tuple(asked["pull_secrets"]),
+        node=_placement(asked, NODE),
+        control_plane=_placement(asked, CONTROLLERS),
+        typha=_placement(asked, TYPHA),
         **{name: asked[name] for name in SETTINGS},
     )
     require_sound(wanted)
     src, checksum = asked["src"], asked["checksum"]
     if not src:
-        src, checksum = sources(wanted.version, wanted.mode)
+        src, checksum = sources(wanted.version, wanted.mode, typha=bool(wanted.typha_replicas or wanted.typha))
     objects = objects_of(wanted, load([], src, checksum))
     client = connect(asked)
     # Which kernels the nodes have, Calico's own start will say.
@@ -61,3 +73,8 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
     changes = provide(client, wanted, objects, force=asked["force_conflicts"], check=check, timeout=timeout)
     told = {"warnings": warnings} if warnings else {}
     return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}
+
+
+def _placement(asked: Mapping[str, Any], workload: str) -> Placement:
+    prefix = PREFIXES[workload]
+    return Placement(asked[f"{prefix}tolerations"], asked[f"{prefix}node_selector"], asked[f"{prefix}resources"])

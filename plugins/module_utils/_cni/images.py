@@ -60,6 +60,11 @@ def images(objects: Sequence[Object]) -> list[str]:
     return sorted({container["image"] for pod in _pods(objects) for container in _containers(pod)})
 
 
+def names_of(objects: Sequence[Object]) -> list[str]:
+    """The same without registry, folder, tag and digest."""
+    return sorted({image.partition("@")[0].rpartition("/")[2].partition(":")[0] for image in images(objects)})
+
+
 def _pods(objects: Sequence[Object]) -> Iterator[dict[str, Any]]:
     for obj in objects:
         if obj.get("kind") in TEMPLATED:

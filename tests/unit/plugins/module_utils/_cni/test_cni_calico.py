@@ -16,6 +16,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     CalicoError,
     Pool,
     configuration,
+    image_sets,
     installation,
     ip_pools,
     kept,
@@ -25,12 +26,18 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, unready
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, images, relocated
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
+from tests.support.calico_typha import typha
 
 MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[5] / ".." / "shared" / "mirror")))
 POOL = Pool("default-ipv4-ippool", "10.244.0.0/16")
+DIGEST = f"sha256:{'0' * 64}"
+TAINTED = {"key": "dedicated", "operator": "Exists"}
+PLACED = Placement([TAINTED], {"network": "calico"}, {"limits": {"memory": "1Gi"}})
 POOL_V6 = Pool("default-ipv6-ippool", "2001:db8:244::/56")
 
 
@@ -179,6 +186,64 @@ def test_in_a_closed_network_every_image_comes_from_the_registry(version: str, m
             assert obj["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "pull"}]
 
 
+def workload(objects: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    kinds = {"DaemonSet", "Deployment"}
+    found: dict[str, Any] = next(obj for obj in objects if obj["kind"] in kinds and obj["metadata"]["name"] == name)
+    spec: dict[str, Any] = found["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("version", ["v3.28.5", "v3.31.7", "v3.32.1"])
+def test_every_workload_of_the_manifest_is_placed(version: str) -> None:
+    given = [*upstream(version, "calico.yaml"), *typha(version)]
+    wanted = calico(version=version, mode="manifest", node=PLACED, control_plane=PLACED, typha=PLACED, typha_replicas=3)
+    objects = edited(wanted, given)
+    for name in ("calico-node", "calico-kube-controllers", "calico-typha"):
+        pod = workload(objects, name)["template"]["spec"]
+        assert pod["tolerations"] == [TAINTED]
+        assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", "network": "calico"}
+        assert pod["containers"][0]["resources"] == {"limits": {"memory": "1Gi"}}
+    assert workload(objects, "calico-typha")["replicas"] == 3
+    settings = next(obj for obj in objects if obj["metadata"]["name"] == "calico-config")["data"]
+    assert settings["typha_service_name"] == "calico-typha"
+
+
+def test_what_is_not_said_of_workloads_is_upstreams() -> None:
+    given = [*upstream("v3.32.1", "calico.yaml"), *typha("v3.32.1")]
+    objects = edited(calico(mode="manifest"), given)
+    for name in ("calico-node", "calico-kube-controllers", "calico-typha"):
+        before, after = (workload(one, name)["template"]["spec"] for one in (given, objects))
+        for key in ("tolerations", "nodeSelector"):
+            assert after[key] == before[key]
+        assert after["containers"][0].get("resources") == before["containers"][0].get("resources")
+    assert workload(objects, "calico-typha")["replicas"] == 1
+
+
+def test_the_operator_is_told_where_its_pods_run() -> None:
+    spec = installation(calico(node=PLACED, control_plane=PLACED, typha=PLACED))["spec"]
+    for name, container in (("calicoNodeDaemonSet", "calico-node"), ("typhaDeployment", "calico-typha")):
+        assert spec[name]["spec"]["template"]["spec"] == {
+            "tolerations": [TAINTED],
+            "nodeSelector": {"network": "calico"},
+            "containers": [{"name": container, "resources": {"limits": {"memory": "1Gi"}}}],
+        }
+    assert spec["controlPlaneTolerations"] == [TAINTED]
+    assert spec["controlPlaneNodeSelector"] == {"network": "calico"}
+    assert spec["calicoKubeControllersDeployment"]["spec"]["template"]["spec"] == {
+        "containers": [{"name": "calico-kube-controllers", "resources": {"limits": {"memory": "1Gi"}}}]
+    }
+    assert set(installation(calico())["spec"]) == {"calicoNetwork"}
+
+
+def test_the_operators_images_are_pinned_by_an_image_set() -> None:
+    assert image_sets(calico(digests={"operator": DIGEST})) == []
+    [pinned] = image_sets(calico(digests={"operator": DIGEST, "calico/typha": DIGEST, "calico/node": DIGEST}))
+    assert pinned["metadata"]["name"] == "calico-v3.32.1"
+    assert [one["image"] for one in pinned["spec"]["images"]] == ["calico/node", "calico/typha"]
+    given = upstream("v3.32.1", "operator-crds.yaml", "tigera-operator.yaml")
+    assert images(edited(calico(digests={"operator": DIGEST}), given)) == [f"quay.io/tigera/operator@{DIGEST}"]
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -263,6 +328,32 @@ def test_the_operator_is_believed_when_it_speaks_of_now() -> None:
             {"pools": (POOL, Pool("a", "10.0.0.0/16", disabled=True)), "version": "v3.28.5"},
             "pool 'a': the operator of Calico v3.28.5 cannot disable it; expected 3.31 or later",
         ),
+        (
+            {"node": Placement(resources={"request": {}})},
+            "resources: request; expected requests and limits",
+        ),
+        (
+            {"control_plane": Placement([{"keys": "a"}])},
+            "control_plane_tolerations: {'keys': 'a'} has ['keys']; expected fields of a toleration",
+        ),
+        (
+            {"typha": Placement([{"key": "a", "effect": "noschedule"}])},
+            "typha_tolerations: effect 'noschedule'; expected one of NoSchedule, PreferNoSchedule, NoExecute",
+        ),
+        (
+            {"node": Placement([{"effect": "NoSchedule"}])},
+            "tolerations: {'effect': 'NoSchedule'} has no key; expected a key, or operator Exists for every key",
+        ),
+        ({"typha_replicas": -1, "mode": "manifest"}, "typha_replicas: -1; expected a number from 0"),
+        ({"typha_replicas": 2}, "typha_replicas: 2 in mode operator; expected 0: the operator has as many"),
+        (
+            {"digests": {"operator": "v1.42.3"}},
+            "digest of image 'operator': 'v1.42.3'; expected sha256: and 64 hexadecimal digits",
+        ),
+        (
+            {"digests": {"node": DIGEST}},
+            "expected operator for its own image, and else FOLDER/NAME. Say calico/node, and give a digest for every",
+        ),
         ({"bgp_peers": ({"name": "a", "spec": {}},)}, "bgp_peers: BGP is off"),
         ({"bgp": True, "node_mesh": False}, "node_mesh: off, and no peer is named"),
         ({"bgp": True, "bgp_peers": ({"name": "a"},)}, "BGP peer 'a': name or spec is missing"),
@@ -312,3 +403,29 @@ def test_other_manifests_are_named(mode: str, missing: str) -> None:
     with pytest.raises(CalicoError) as refused:
         edited(calico(mode=mode), [{"kind": "Pod", "metadata": {"name": "a"}}])
     assert f"src: {missing} is not in it; expected Calico's own manifests" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"typha_replicas": 3},
+            "expected calico-typha.yaml in place of calico.yaml. Name https://raw.githubusercontent.com/projectcalico/",
+        ),
+        ({"typha": PLACED}, "typha: something is said of it, and Deployment 'calico-typha' is not in the manifest"),
+        (
+            {"digests": {"nodes": DIGEST}},
+            "digest of image 'nodes': no such image is in the manifests; expected one of cni, kube-controllers, node.",
+        ),
+    ],
+)
+def test_what_the_manifest_has_no_place_for_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(CalicoError) as refused:
+        edited(calico(mode="manifest", **settings), upstream("v3.32.1", "calico.yaml"))
+    assert said in str(refused.value)
+
+
+def test_the_manifest_with_typha_is_not_looked_for_in_vain() -> None:
+    assert sources("v3.32.1", "manifest")[0][0].endswith("/v3.32.1/manifests/calico.yaml")
+    with pytest.raises(CalicoError, match=r"the checksums of calico-typha\.yaml are not known"):
+        sources("v3.32.1", "manifest", typha=True)
