@@ -30,6 +30,13 @@ options:
     description: Where the nodes get agnhost from, the Kubernetes project's own test image.
     type: str
     default: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+  pull_secrets:
+    description:
+      - Secrets by which the nodes pull it, as V(NAMESPACE/NAME). The pods' namespace gets copies, which go with it.
+      - Needs C(get) on them, and C(create) and C(patch) on Secrets in the pods' namespace.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds for the pods to run, and again for everything to go.
     type: int
@@ -85,6 +92,7 @@ def main() -> None:
         argument_spec={
             **argument_spec(),
             "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.63.0"},
+            "pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "timeout": {"type": "int", "default": 180},
             "patience": {"type": "int", "default": 30},
         },

@@ -89,6 +89,13 @@ options:
     description: Where the nodes get agnhost from.
     type: str
     default: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+  pull_secrets:
+    description:
+      - Names of Secrets by which the nodes pull it. Each pod looks for them in its own namespace; none is copied there,
+        for whoever may make pods there could read it.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds for the pods to run, and again for them to go.
     type: int
@@ -221,6 +228,7 @@ def main() -> None:
                 "options": port,
             },
             "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.63.0"},
+            "pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "timeout": {"type": "int", "default": 180},
             "recheck_seconds": {"type": "int", "default": 30},
         },

@@ -129,6 +129,9 @@ def test_connectivity_says_what_it_could_not_prove(api: str, client: KubeClient)
     assert module.succeeds(check=True)["summary"] == ["check mode: nothing was proven"]
     namespace = ObjectRef("v1", "Namespace", "netops-connectivity")
     assert client.get(namespace) is None
+    assert "expected NAMESPACE/NAME" in module.fails(check=True, pull_secrets=["regcred"])
+    assert "Secret 'default/nothing': it is not there" in module.fails(pull_secrets=["default/nothing"])
+    assert client.get(namespace) is None
     for node in client.list("v1", "Node"):
         client.delete(ObjectRef("v1", "Node", node["metadata"]["name"]), propagation="Background")
     message = module.fails(timeout=20)

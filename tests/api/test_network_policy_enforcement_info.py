@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.probing import (
     CLIENT,
     NOT_IN,
@@ -60,6 +62,44 @@ def test_what_is_enforced_is_told_by_connections(
     assert client.get(PLACE) is None, "nothing stays"
 
 
+@pytest.fixture
+def registry_secrets(client: KubeClient) -> Iterator[None]:
+    metadata = {"name": "regcred", "namespace": "default"}
+    kinds = {"regcred": "kubernetes.io/dockerconfigjson", "token": "Opaque"}
+    data = {".dockerconfigjson": base64.b64encode(b'{"auths": {}}').decode()}
+    for name, kind in kinds.items():
+        client.apply(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {**metadata, "name": name}, "type": kind, "data": data}
+        )
+    yield
+    for name in kinds:
+        client.delete(ObjectRef("v1", "Secret", name, "default"), propagation="Background")
+
+
+@pytest.mark.usefixtures("registry_secrets")
+def test_a_private_image_is_pulled_by_a_copy_of_the_secret(
+    network: PlayedNetwork, enforcement: Module, client: KubeClient
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def look(*_way: Any) -> str:
+        copy = client.get(ObjectRef("v1", "Secret", "regcred", PLACE.name)) or {}
+        pod = client.get(ObjectRef("v1", "Pod", SERVER, PLACE.name)) or {}
+        seen.append((copy.get("type"), pod["spec"].get("imagePullSecrets")))
+        return ""
+
+    network.network = look
+    enforcement.succeeds(pull_secrets=["default/regcred"])
+    assert set(map(str, seen)) == {str(("kubernetes.io/dockerconfigjson", [{"name": "regcred"}]))}
+    assert client.get(PLACE) is None, "the copy goes with the pods"
+    missing = enforcement.fails(pull_secrets=["default/nothing"])
+    assert "Secret 'default/nothing': it is not there; expected a Secret for the registry" in missing
+    assert "Secret 'default/token': its type is Opaque; expected kubernetes.io/dockerconfigjson" in enforcement.fails(
+        pull_secrets=["default/token"]
+    )
+    assert client.get(PLACE) is None, "nothing was made for a Secret that does not serve"
+
+
 def test_policies_may_take_their_time(network: PlayedNetwork, enforcement: Module) -> None:
     network.network = lambda *way: "TIMEOUT" if way[3] in {NOT_IN, NOT_OUT} and network.tried.count(way) > 2 else ""
     done = enforcement.succeeds(patience=30)
@@ -86,6 +126,10 @@ def test_pods_that_never_run_are_named(network: PlayedNetwork, enforcement: Modu
     ("options", "said"),
     [
         ({"patience": "long"}, "cannot be converted to an int"),
+        (
+            {"pull_secrets": ["regcred"]},
+            "pull_secrets 'regcred': it is no Secret of a namespace; expected NAMESPACE/NAME",
+        ),
         ({"patience": -1}, "patience: it is -1; expected 0 or more"),
         ({"timeout": 0}, "timeout: it is 0; expected 1 or more"),
         ({"kubeconfig": "/nowhere"}, "/nowhere"),

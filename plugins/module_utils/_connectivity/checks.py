@@ -13,6 +13,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.pull_secrets import pulled_by
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -124,8 +126,12 @@ class Wishes:
     mtu: int = 0
 
 
-def objects(image: str) -> list[dict[str, Any]]:
-    """The test pods, three on every node, and the Service before the first of them."""
+def objects(image: str, pull_secrets: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The test pods, three on every node, and the Service before the first of them.
+
+    :param pull_secrets: names of Secrets beside the pods.
+    """
+    pulled = pulled_by(pull_secrets)
     return [
         {
             "apiVersion": "v1",
@@ -144,9 +150,9 @@ def objects(image: str) -> list[dict[str, Any]]:
                 "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": HTTP_PORT, "protocol": "TCP"}],
             },
         },
-        _daemon_set(NAME, _server(image)),
-        _daemon_set(BESIDE, _server(image)),
-        _daemon_set(ON_NODE, {"name": CONTAINER, "image": image, "args": ["pause"]}, hostNetwork=True),
+        _daemon_set(NAME, _server(image), **pulled),
+        _daemon_set(BESIDE, _server(image), **pulled),
+        _daemon_set(ON_NODE, {"name": CONTAINER, "image": image, "args": ["pause"]}, hostNetwork=True, **pulled),
     ]
 
 

@@ -32,6 +32,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._errors import N
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.pull_secrets import copies
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_if_going, wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
@@ -53,15 +54,19 @@ class ConnectivityError(NetopsError):
     """Connections that do not work; each is named."""
 
 
-def prove(client: KubeClient, image: str, wishes: Wishes, timeout: float) -> list[Verdict]:
+def prove(
+    client: KubeClient, image: str, wishes: Wishes, timeout: float, pull_secrets: Sequence[ObjectRef] = ()
+) -> list[Verdict]:
     """Try every connection until all work or the time is over; the test pods are gone afterwards.
 
     :param image: of agnhost.
     :param timeout: seconds for the pods to be ready, and again for the connections to work.
-    :raises KubeError: the pods do not become ready.
+    :param pull_secrets: Secrets of other namespaces by which the image is pulled; their copies go with the pods.
+    :raises NetopsError: the pods do not become ready, or a Secret is not there.
     """
+    secrets = copies(client, pull_secrets, NAMESPACE)
     wait_if_going(client, PLACE, timeout)
-    wanted = objects(image)
+    wanted = [*secrets, *objects(image, [ref.name for ref in pull_secrets])]
     try:
         apply_all(client, wanted, force=True, check=False)
         wait_ready(client, wanted, timeout)

@@ -15,6 +15,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.se
     require_all,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.pull_secrets import secret_refs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,12 +32,13 @@ def connectivity(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     :raises NetopsError: something does not work, or cannot be tried.
     """
     wishes = wishes_of(asked)
+    pull_secrets = secret_refs(asked["pull_secrets"])
     agreed = summary_of(asked["cni_nodes"])
     if check:
         said = [*agreed, "check mode: nothing was proven"]
         return {"changed": False, "connections": 0, "summary": said, "api_requests": 0}
     client = connect(asked)
-    verdicts = prove(client, asked["image"], wishes, asked["timeout"])
+    verdicts = prove(client, asked["image"], wishes, asked["timeout"], pull_secrets)
     require_all(verdicts)
     return {
         "changed": False,

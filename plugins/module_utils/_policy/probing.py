@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.pull_secrets import copies, secret_refs
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_if_going
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.cluster import enforcement
@@ -28,7 +29,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.standins
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.verification import dial, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
@@ -69,9 +70,10 @@ def probe(asked: Mapping[str, Any], warn: Callable[[str], None], *, check: bool)
         other.
     """
     require_least(asked, timeout=1, patience=0)
+    secrets = secret_refs(asked["pull_secrets"])
     client = connect(asked)
     enforcer, _warning = enforcement(client)
-    found = None if check else probed(client, asked["image"], asked["timeout"], asked["patience"])
+    found = None if check else probed(client, asked["image"], asked["timeout"], asked["patience"], secrets)
     if found and found.warning:
         warn(found.warning)
     return {
@@ -83,17 +85,21 @@ def probe(asked: Mapping[str, Any], warn: Callable[[str], None], *, check: bool)
     }
 
 
-def probed(client: KubeClient, image: str, timeout: float, patience: float) -> Enforced:
+def probed(
+    client: KubeClient, image: str, timeout: float, patience: float, pull_secrets: Sequence[ObjectRef] = ()
+) -> Enforced:
     """Make both pods, connect them, and remove them.
 
     :param image: of agnhost.
     :param timeout: seconds for the pods to run, and again for everything to go.
     :param patience: seconds for policies to be enforced.
+    :param pull_secrets: Secrets of other namespaces by which the image is pulled; their copies go with the pods.
     """
+    secrets = copies(client, pull_secrets, NAMESPACE)
     wait_if_going(client, PLACE, timeout)
-    apply_all(client, surroundings(), force=True, check=False)
+    apply_all(client, [*surroundings(), *secrets], force=True, check=False)
     try:
-        with standing(client, stand_ins(), image, timeout):
+        with standing(client, stand_ins(), image, timeout, [ref.name for ref in pull_secrets]):
             found = seen_until_enforced(client, patience)
     finally:
         client.delete(PLACE, propagation="Background")

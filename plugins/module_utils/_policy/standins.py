@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.pull_secrets import pulled_by
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.addresses import family_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain import ALLOWED, DENIED, UNDEFINED
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import (
@@ -205,11 +206,12 @@ def _served(own: Sequence[NamedPort], further: Sequence[NamedPort]) -> tuple[Nam
 # ---- their pods --------------------------------------------------------------------------------------------------
 
 
-def pod_of(one: StandIn, image: str, namespace_uid: str) -> Object:
+def pod_of(one: StandIn, image: str, namespace_uid: str, pull_secrets: Sequence[str] = ()) -> Object:
     """The pod of a stand-in.
 
     :param image: of agnhost.
     :param namespace_uid: of its namespace, which it names as its controller.
+    :param pull_secrets: names of Secrets of its namespace.
     """
     by_protocol = [[port for port in one.ports if port.protocol == protocol] for protocol in PROTOCOLS]
     containers = [_container(n, image, *pair) for n, pair in enumerate(zip_longest(*by_protocol))]
@@ -229,6 +231,7 @@ def pod_of(one: StandIn, image: str, namespace_uid: str) -> Object:
             "ownerReferences": [owner],
         },
         "spec": {
+            **pulled_by(pull_secrets),
             "containers": containers,
             "readinessGates": [{"conditionType": GATE}],
             "activeDeadlineSeconds": LIFETIME_SECONDS,

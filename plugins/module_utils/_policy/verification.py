@@ -63,7 +63,7 @@ def verify(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     stand_ins = chosen(now, asked["namespaces"], asked["workloads"], ports)
     compared: list[Comparison] = []
     if not check:
-        with standing(client, stand_ins, asked["image"], asked["timeout"]):
+        with standing(client, stand_ins, asked["image"], asked["timeout"], asked["pull_secrets"]):
             compared = compared_until_all_agree(client, asked["recheck_seconds"])
     problem = failure(compared)
     return {
@@ -79,17 +79,20 @@ def verify(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def standing(client: KubeClient, stand_ins: Sequence[StandIn], image: str, timeout: float) -> Iterator[None]:
+def standing(
+    client: KubeClient, stand_ins: Sequence[StandIn], image: str, timeout: float, pull_secrets: Sequence[str] = ()
+) -> Iterator[None]:
     """Stand-ins that run while the block lasts; those of an earlier run are gone before.
 
     :param image: of agnhost.
     :param timeout: seconds for them to run, and again for them to go.
+    :param pull_secrets: names of Secrets in their namespaces.
     :raises KubeError: they do not run, or do not go.
     """
     _remove(client, timeout)
     spaces = {one["metadata"]["name"]: one["metadata"]["uid"] for one in client.list("v1", "Namespace")}
     try:
-        each([pod_of(one, image, spaces[one.namespace]) for one in stand_ins], client.create)
+        each([pod_of(one, image, spaces[one.namespace], pull_secrets) for one in stand_ins], client.create)
         _wait(client, len(stand_ins), timeout)
         yield
     except BaseException:
