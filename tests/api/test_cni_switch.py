@@ -19,7 +19,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_ipam
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     BETWEEN,
-    HELD,
     LABEL,
     STEP,
     Record,
@@ -29,13 +28,15 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch impo
     record_for,
     source_of,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_cluster import RBAC, Steps
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_cluster import RBAC, ClusterSteps
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_node import NodeSteps
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_reading import (
     RECORD,
     agents,
     found,
     record_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_steering import HELD
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_tunnel import (
     BACKEND_DATA,
     PUBLIC_ADDRESS,
@@ -207,22 +208,23 @@ def switch(client: KubeClient, target: str, *, by: Any = None, only: int = 99) -
     if cluster.record is None and not source_of(cluster, wish):
         return
     record = record_for(cluster, wish)
-    steps = Steps(by, check=False, timeout=60)
-    steps.begin(record)
+    whole = ClusterSteps(by, check=False, timeout=60)
+    nodes = NodeSteps(by, check=False, timeout=60)
+    whole.begin(record)
     comes = record.target == record.other
     if comes and record.stage == "nodes" and not agents(client, target):
         provide(client, target, {LABEL: target})
     for one in pending(record, cluster.nodes)[:only]:
-        steps.empty(one.name, delete_unmanaged=False)
-        steps.fill(one.name)
-        steps.open(one.name)
+        nodes.empty(one.name, delete_unmanaged=False)
+        nodes.fill(one.name)
+        nodes.open(one.name)
     if only < len(NODES):
         return
-    steps.settle()
+    whole.settle()
     take_away(client, record.source)
     if comes and LABEL in str(agents(client, target)[0]["spec"]):
         provide(client, target, {})
-    steps.end()
+    whole.end()
 
 
 def nodes_of(client: KubeClient, cni: str) -> set[str]:
@@ -361,12 +363,12 @@ def test_back_from_the_middle(client: KubeClient) -> None:
     provide(client, "flannel", {})
     switch(client, "calico", only=1)
     assert (nodes_of(client, "calico"), nodes_of(client, "flannel")) == ({WORKER}, {CONTROL})
-    Steps(client, check=False, timeout=60).empty(CONTROL, delete_unmanaged=False)
+    NodeSteps(client, check=False, timeout=60).empty(CONTROL, delete_unmanaged=False)
     live = client.get(ObjectRef("v1", "Node", CONTROL))
     assert live
     assert live["metadata"]["labels"][LABEL] == BETWEEN
     with pytest.raises(SwitchError, match="nodes are left: control"):
-        Steps(client, check=False, timeout=60).settle()
+        ClusterSteps(client, check=False, timeout=60).settle()
     switch(client, "flannel")
     require_ended(client, "flannel", "calico")
 
@@ -483,25 +485,26 @@ def test_weave_to_cilium_by_the_chart(ring: str, client: KubeClient, programs: P
     cluster = found(client, list(NODES), {})
     record = record_for(cluster, wish)
     assert record == Record("weave", "cilium", "cilium", "apart")
-    steps = Steps(client, check=False, timeout=90)
-    steps.begin(record)
+    whole = ClusterSteps(client, check=False, timeout=90)
+    nodes = NodeSteps(client, check=False, timeout=90)
+    whole.begin(record)
     with WorkloadsDouble(ring):
         cilium.succeeds(node_selector={LABEL: "cilium"}, hubble=False)
     assert (nodes_of(client, "weave"), nodes_of(client, "cilium")) == (set(NODES), set())
     for number, name in enumerate((WORKER, CONTROL), start=1):
-        steps.empty(name, delete_unmanaged=False)
+        nodes.empty(name, delete_unmanaged=False)
         assert name not in nodes_of(client, "weave")
-        steps.fill(name)
-        steps.open(name)
+        nodes.fill(name)
+        nodes.open(name)
         assert len(nodes_of(client, "cilium")) == number
-    steps.settle()
+    whole.settle()
     assert client.get(WEAVE) is None
     assert client.get(ObjectRef(RBAC, "ClusterRole", "weave-net")) is None
     with pytest.raises(SwitchError, match="DaemonSet 'kube-system/cilium': it still follows the label"):
-        steps.end()
+        whole.end()
     with WorkloadsDouble(ring):
         cilium.succeeds()
-    steps.end()
+    whole.end()
     assert record_of(client) is None
     require_everywhere(client, "cilium")
     assert all(LABEL not in one["metadata"]["labels"] for one in client.list("v1", "Node"))
@@ -518,13 +521,14 @@ def test_weave_to_calico_in_a_network_of_its_own(client: KubeClient) -> None:
 def switch_apart(client: KubeClient, target: str) -> None:
     wish = Wish(target, "apart", settings=SETTINGS[target])
     record = record_for(found(client, list(NODES), {}), wish)
-    steps = Steps(client, check=False, timeout=90)
-    steps.begin(record)
+    whole = ClusterSteps(client, check=False, timeout=90)
+    nodes = NodeSteps(client, check=False, timeout=90)
+    whole.begin(record)
     provide(client, target, {LABEL: target})
     for name in (WORKER, CONTROL):
-        steps.empty(name, delete_unmanaged=False)
-        steps.fill(name)
-        steps.open(name)
-    steps.settle()
+        nodes.empty(name, delete_unmanaged=False)
+        nodes.fill(name)
+        nodes.open(name)
+    whole.settle()
     provide(client, target, {})
-    steps.end()
+    whole.end()

@@ -13,15 +13,15 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch impo
     LABEL,
     Wish,
     pending,
-    plan_lines,
-    problems,
     record_for,
     record_from,
-    require_possible,
     source_of,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_cluster import Steps
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_cluster import ClusterSteps
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_networks import wanted
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_node import NodeSteps
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_obstacles import problems, require_possible
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_plan import plan_lines
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_reading import found, network_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 
@@ -73,25 +73,28 @@ def step(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     :raises NetopsError: it cannot be taken, or does not end in time.
     """
     client = connect(asked)
-    steps = Steps(client, check=check, timeout=float(asked["timeout"]))
+    timeout = float(asked["timeout"])
+    on_node = NodeSteps(client, check=check, timeout=timeout)
+    on_cluster = ClusterSteps(client, check=check, timeout=timeout)
     state, name = asked["state"], asked["node_name"]
     static: list[str] = []
     if state == "begun":
-        steps.begin(record_from(asked["record"], "record"))
+        on_cluster.begin(record_from(asked["record"], "record"))
     elif state == "emptied":
-        steps.empty(name, delete_unmanaged=asked["delete_unmanaged_pods"])
+        on_node.empty(name, delete_unmanaged=asked["delete_unmanaged_pods"])
     elif state == "filled":
-        static = steps.fill(name)
+        static = on_node.fill(name)
     elif state == "opened":
-        steps.open(name)
+        on_node.open(name)
     elif state == "settled":
-        steps.settle()
+        on_cluster.settle()
     else:
-        steps.end()
+        on_cluster.end()
+    done = on_cluster.done + on_node.done
     return {
-        "changed": bool(steps.done),
-        "done": steps.done,
+        "changed": bool(done),
+        "done": done,
         "static_pods": static,
-        "diff": {"before": "", "after": "".join(f"{line}\n" for line in steps.done)},
+        "diff": {"before": "", "after": "".join(f"{line}\n" for line in done)},
         "api_requests": client.requests,
     }

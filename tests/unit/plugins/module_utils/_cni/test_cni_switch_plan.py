@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     BETWEEN,
-    HELD,
     LABEL,
-    REQUIRED,
     BudgetFacts,
     Found,
     NodeFacts,
@@ -22,14 +20,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch impo
     SwitchError,
     Wish,
     pending,
-    plan_lines,
-    problems,
     record_for,
-    released,
-    require_possible,
     source_of,
-    steered,
-    unjoinable,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_networks import (
     PodNetwork,
@@ -38,6 +30,18 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_netw
     live_flannel,
     live_weave,
     wanted,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_obstacles import (
+    problems,
+    require_possible,
+    unjoinable,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_plan import plan_lines
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_steering import (
+    HELD,
+    REQUIRED,
+    released,
+    steered,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import Requirement, Selector
