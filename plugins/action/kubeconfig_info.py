@@ -14,7 +14,7 @@ from typing import Any
 from ansible import constants as C  # noqa: N812 - the name that Ansible's own plugins give it
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError, sentence
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access import DEFAULT_FILE, elsewhere
 
 NODE_PATH = "/etc/kubernetes/admin.conf"
@@ -47,10 +47,10 @@ class ActionModule(ActionBase):
         found = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars)
         if found.get("failed"):
             host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "")
+            problem = sentence(f"kubeconfig of node {host!r}: {path!r} cannot be read: {found.get('msg')}")
             raise AnsibleActionFail(
-                f"kubeconfig of node {host!r}: {path!r} cannot be read: {found.get('msg')}. "
-                f"There is none on the controller either: set kubernetes_kubeconfig (or K8S_AUTH_KUBECONFIG), or let "
-                f"Ansible become root on the node."
+                f"{problem} There is none on the controller either: set kubernetes_kubeconfig (or K8S_AUTH_KUBECONFIG)"
+                ", or let Ansible become root on the node."
             )
         return base64.b64decode(found["content"]).decode()
 

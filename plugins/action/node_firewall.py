@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 # Connections that no packet filter of the node stands in the way of.
 WITHOUT_A_NETWORK = {"local", "chroot", "jail", "docker", "podman", "buildah", "nspawn", "machinectl"}
@@ -67,7 +68,7 @@ class ActionModule(ActionBase):
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "")
         text = f"node {host!r}: no new connection for {deadline - begin:.0f} s after new rules were applied"
         remedy = "The node has gone back to its old rules by itself; look at it from its console"
-        return {"failed": True, "changed": False, "msg": f"{text}: {failure}. {remedy}."}
+        return {"failed": True, "changed": False, "msg": str(NetopsError(text, failure, remedy=remedy))}
 
     def _undone(self, said: str, failure: str, patience: int) -> str:
         if not failure:

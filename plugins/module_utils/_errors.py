@@ -31,7 +31,20 @@ class NetopsError(Exception):
     def _sentence(self) -> str:
         text = f"{self.subject}: {self.seen}"
         if self.expected:
-            text += f"; expected {self.expected}"
+            text = f"{_unended(text)}; expected {self.expected}"
         if self.remedy:
-            text += f". {self.remedy}"
-        return text if text.endswith((".", "!", "?")) else text + "."
+            text = f"{sentence(text)} {self.remedy}"
+        return sentence(text)
+
+
+def sentence(text: str) -> str:
+    """A text with the end of a sentence: its own, or a full stop.
+
+    What others say, an API server or another error, has an end or has none; whoever goes on after it asks here.
+    """
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _unended(text: str) -> str:
+    """A text that goes on; an ellipsis is no end."""
+    return text[:-1] if text.endswith(".") and not text.endswith("..") else text

@@ -105,6 +105,16 @@ def test_problems_give_the_corefile_back(corefile: Module, coredns_rollout: Modu
     assert probes_left(client) == []
 
 
+@pytest.mark.usefixtures("installed")
+def test_a_corefile_that_nobody_takes_is_told_in_whole_sentences(corefile: Module, coredns_rollout: Module) -> None:
+    edited = corefile(upstreams={"servers": ["192.0.2.53"]})
+    message = coredns_rollout.fails(state="loaded", digest=edited["digest"], wait_timeout=2)
+    assert (
+        "; expected every CoreDNS with the Corefile. The Corefile from before is back, but not everywhere: " in message
+    )
+    assert message.endswith("; expected every CoreDNS with the Corefile.")
+
+
 @pytest.mark.usefixtures("coredns")
 def test_problems_without_a_change(corefile: Module, coredns_rollout: Module, client: KubeClient) -> None:
     unchanged = corefile(cache={"ttl": 30})

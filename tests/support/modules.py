@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ START = (
     "runpy.run_module(sys.argv[1], run_name='__main__', alter_sys=True)"
 )
 
+# A sentence put behind the full stop of another one; an ellipsis is none.
+TWO_STOPS = re.compile(r"(?<!\.)\.\.(?=\s|$)")
 
 # Watches what leaves a trace: a file opened for writing, renamed, removed, a folder, a link, a program started. Right
 # before the act of a given number the process dies, or stands still so that something else can happen to its machine.
@@ -76,10 +79,11 @@ class Module:
         return json.dumps({"ANSIBLE_MODULE_ARGS": {**self.options, **options, **internal}})
 
     def __call__(self, *, check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
-        """Run it; a failed module's result has ``failed`` set."""
+        """Run it; a failed module's result has ``failed`` set, and its message is made of whole sentences."""
         done = self._run(self.command(), check=check, diff=diff, **options)
         assert done.stdout.strip(), f"{self.name} printed no result: {done.stderr}"
         result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        assert not (result.get("failed") and TWO_STOPS.search(str(result.get("msg")))), result["msg"]
         return result
 
     def acts(self, **options: Any) -> int:

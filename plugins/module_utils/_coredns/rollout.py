@@ -27,6 +27,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workloa
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import notes
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.fingerprint import fingerprints
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, parse
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import sentence
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready, not_ready
@@ -158,8 +159,8 @@ def revert(client: KubeClient, place: Place, seen: str, timeout: float) -> Rollo
             outcome = f"{is_back}, but not everywhere: {error}"
     else:
         outcome = "No change of the Corefile was pending, so it stays as it is."
-    log = f" CoreDNS says: {' | '.join(said)}." if said else ""
-    return RolloutError(f"{place.ref}, {place.key}", f"{seen}.{log} {outcome}")
+    log = " " + sentence(f"CoreDNS says: {' | '.join(said)}") if said else ""
+    return RolloutError(f"{place.ref}, {place.key}", f"{sentence(seen)}{log} {outcome}")
 
 
 def _on_workload(client: KubeClient, workload: Workload, act: Callable[[Object], bool]) -> bool:

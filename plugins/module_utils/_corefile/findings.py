@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import sentence
+
 REFUSED = "refused"
 WARNING = "warning"
 NOTE = "note"
@@ -36,10 +38,10 @@ class Finding:
     def text(self) -> str:
         """One sentence."""
         where = f"{self.file}:{self.line}" if self.line else self.file
-        sentence = f"{where}: {f'plugin {self.plugin}: ' if self.plugin else ''}{self.seen}"
+        said = f"{where}: {f'plugin {self.plugin}: ' if self.plugin else ''}{self.seen}"
         if self.expected:
-            sentence += f"; expected {self.expected}"
-        return sentence + (f". {self.remedy}." if self.remedy else ".")
+            said += f"; expected {self.expected}"
+        return sentence(said) + (f" {sentence(self.remedy)}" if self.remedy else "")
 
     def to_output(self) -> dict[str, Any]:
         """The same as plain values, with the sentence."""

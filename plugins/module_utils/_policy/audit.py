@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Optional
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import sentence
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.addresses import family_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import system_namespaces
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import (
@@ -196,5 +197,5 @@ def breach(report: Report, threshold: str) -> str:
     first = bad[0]
     return (
         f"audit: {len(bad)} findings of severity {threshold} or worse; expected none. The first is {first.check.id} "
-        f"{first.check.name} of {first.subject}: {first.text}. {first.check.remedy}, or raise fail_on."
+        f"{first.check.name} of {first.subject}: {sentence(first.text)} {first.check.remedy}, or raise fail_on."
     )

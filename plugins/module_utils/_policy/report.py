@@ -9,6 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Callable
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import sentence
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import CHECKS
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _result(report: Report, one: Finding, rule: int) -> dict[str, Any]:
         "ruleId": one.check.id,
         "ruleIndex": rule,
         "level": one.severity,
-        "message": {"text": f"{one.subject}: {one.text}. {one.check.remedy}."},
+        "message": {"text": f"{one.subject}: {sentence(one.text)} {one.check.remedy}."},
         "locations": [location],
         "partialFingerprints": {"policy/v1": fingerprint},
     }
