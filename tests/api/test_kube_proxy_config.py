@@ -26,6 +26,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.roll
     DIGEST,
     PENDING,
 )
+from tests.support.kube_proxy_objects import objects
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
@@ -48,19 +49,14 @@ ipvs:
 kind: KubeProxyConfiguration
 mode: iptables
 nodePortAddresses: null"""
-PLACE = {"name": "kube-proxy", "namespace": "kube-system"}
 
 
 @pytest.fixture
 def kube_proxy(api: str, client: KubeClient) -> Module:
     for ref in (CONFIG_MAP, DAEMON_SET):
         client.delete(ref, propagation="Background")
-    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": PLACE, "data": {"config.conf": CONFIGURATION}})
-    labels = {"k8s-app": "kube-proxy"}
-    container = {"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": PLACE, "spec": spec})
+    for obj in objects(CONFIGURATION):
+        client.create(obj)
     # No DaemonSet controller runs here; the roll-out itself is proven on real nodes.
     return Module("kube_proxy_config", {"kubeconfig": api, "wait": False})
 

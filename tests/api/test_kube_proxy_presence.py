@@ -12,6 +12,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import BACKUP, KUBEADM, remove
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import restore as bring_back
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import CONFIG_MAP, DAEMON_SET, HELD
+from tests.support.kube_proxy_objects import objects
 from tests.support.modules import Module, state_matrix
 from tests.support.mortal import Killed, Mortal
 
@@ -29,13 +30,8 @@ ALL = (BACKUP, KUBEADM, CONFIG_MAP, DAEMON_SET)
 def installed(client: KubeClient) -> Iterator[None]:
     for ref in ALL:
         client.delete(ref, propagation="Background")
-    place = {"name": "kube-proxy", "namespace": "kube-system"}
-    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"config.conf": CONFIGURATION}})
-    labels = {"k8s-app": "kube-proxy"}
-    pod = {"containers": [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3"}]}
-    template = {"metadata": {"labels": labels}, "spec": pod}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": place, "spec": spec})
+    for obj in objects(CONFIGURATION):
+        client.create(obj)
     kubeadm = {"name": KUBEADM.name, "namespace": KUBEADM.namespace}
     data = {"ClusterConfiguration": V1BETA4}
     client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": kubeadm, "data": data})

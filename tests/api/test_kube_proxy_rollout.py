@@ -19,6 +19,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.roll
     configure,
     proceed,
 )
+from tests.support.kube_proxy_objects import CONFIGURATION, objects
 from tests.support.modules import Module
 from tests.support.mortal import Killed, Mortal
 from tests.support.played_kubelets import PlayedKubelets, nodes
@@ -28,24 +29,13 @@ if TYPE_CHECKING:
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
-CONFIGURATION = "kind: KubeProxyConfiguration\nmode: iptables\n"
-LABELS = {"k8s-app": "kube-proxy"}
 OWN = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}
 THREE = ("node-1", "node-2", "node-3")
 
 
 def install(client: KubeClient) -> None:
-    """kube-proxy as kubeadm installs it, as far as the API goes."""
-    place = {"name": "kube-proxy", "namespace": "kube-system"}
-    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"config.conf": CONFIGURATION}})
-    pod = {
-        "containers": [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3"}],
-        "tolerations": [{"operator": "Exists"}],
-        "nodeSelector": {"played": "yes"},
-    }
-    spec = {"selector": {"matchLabels": LABELS}, "updateStrategy": OWN}
-    spec["template"] = {"metadata": {"labels": LABELS}, "spec": pod}
-    client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": place, "spec": spec})
+    for obj in objects(pod={"nodeSelector": {"played": "yes"}}, updateStrategy=OWN):
+        client.create(obj)
 
 
 def remove(client: KubeClient) -> None:

@@ -10,60 +10,24 @@ took; most of a batch's seconds are the API server's, the controllers' and kwok'
 from __future__ import annotations
 
 import resource
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
+from tests.support.kube_proxy_objects import objects
 from tests.support.modules import Module
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.played_cluster import played_cluster
 
 BATCH = 50
-LABELS = {"k8s-app": "kube-proxy"}
-PLACE = {"name": "kube-proxy", "namespace": "kube-system"}
-CONFIGURATION = "kind: KubeProxyConfiguration\nmode: iptables\n"
-
-
-def kube_proxy() -> list[dict[str, Any]]:
-    """kube-proxy as kubeadm installs it, as far as the API goes."""
-    pod = {
-        "containers": [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.36.3"}],
-        "tolerations": [{"operator": "Exists"}],
-    }
-    template = {"metadata": {"labels": LABELS}, "spec": pod}
-    return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": PLACE, "data": {"config.conf": CONFIGURATION}},
-        {
-            "apiVersion": "apps/v1",
-            "kind": "DaemonSet",
-            "metadata": PLACE,
-            "spec": {"selector": {"matchLabels": LABELS}, "template": template},
-        },
-    ]
-
-
-@contextmanager
-def cluster(count: int) -> Iterator[str]:
-    """Within: an API server and nodes that are played; its kubeconfig."""
-    command = [sys.executable, "-m", "tests.testbed", "api", f"--kwok-nodes={count}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
 
 
 def measure(count: int) -> None:
-    with cluster(count) as kubeconfig:
+    with played_cluster(count) as kubeconfig:
         client = connect({"kubeconfig": kubeconfig})
-        wanted = kube_proxy()
+        wanted = objects()
         apply_all(client, wanted, force=True, check=False)
         wait_ready(client, wanted, 600.0)
         config = Module("kube_proxy_config", {"kubeconfig": kubeconfig, "restart": "held"})

@@ -16,8 +16,8 @@ from typing import Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.flannel import Flannel, objects
 from tests.bench.objects import measured
-from tests.bench.rollout import cluster
 from tests.support.modules import Module
+from tests.support.played_cluster import played_cluster
 
 PATIENCE = 900
 
@@ -35,7 +35,7 @@ def step(what: str, module: Module, folder: Path, **options: Any) -> dict[str, A
 
 
 def measure(count: int) -> None:
-    with cluster(count) as kubeconfig, tempfile.TemporaryDirectory() as folder:
+    with played_cluster(count) as kubeconfig, tempfile.TemporaryDirectory() as folder:
         options = {"kubeconfig": kubeconfig}
         wanted = {"definitions": objects(Flannel(("10.0.0.0/8",))), "wait": True, "wait_timeout": PATIENCE}
         manifest = Module("manifest", options)
