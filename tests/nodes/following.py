@@ -9,7 +9,6 @@ somebody tells it at that moment. What counts for a user is how long no connecti
 from __future__ import annotations
 
 import json
-import shlex
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
+from tests.nodes.connections import ROOM, Attempt, Pace, opened
 from tests.testbed.bed import BedError
 from tests.testbed.settings import IMAGES
 
@@ -36,58 +36,7 @@ PORT = 8080
 # Beside its own loop, the client of a slow node must leave it time to switch.
 STEP = 0.2
 PATIENCE = 1.0
-TARGETS, ENOUGH, MADE = "/run/following.json", "/run/following-enough", "/run/following-made.json"
-# A socket stays in the network namespace in which it was made, so one thread serves them all.
-CLIENT = """
-import ctypes, json, os, selectors, socket, sys, time
-targets, enough, made_file, step, patience = *sys.argv[1:4], *map(float, sys.argv[4:6])
-libc = ctypes.CDLL(None, use_errno=True)
-own = os.open('/proc/self/ns/net', os.O_RDONLY)
-made, selector = {}, selectors.DefaultSelector()
-def dial(name, namespace, host, port):
-    begin = time.time()
-    try:
-        inner = os.open('/run/netns/' + namespace, os.O_RDONLY) if namespace else own
-        try:
-            if libc.setns(inner, 0x40000000):
-                raise OSError('setns')
-            connection = socket.socket()
-        finally:
-            libc.setns(own, 0x40000000)
-            if inner != own:
-                os.close(inner)
-        connection.setblocking(False)
-        connection.connect_ex((host, port))
-        selector.register(connection, selectors.EVENT_WRITE, (name, begin))
-    except OSError:
-        made.setdefault(name, []).append([begin, 0])
-def settle(seconds):
-    for key, _mask in selector.select(seconds):
-        name, begin = key.data
-        good = key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-        made.setdefault(name, []).append([begin, int(good)])
-        selector.unregister(key.fileobj)
-        key.fileobj.close()
-    for key in list(selector.get_map().values()):
-        if time.time() - key.data[1] > patience:
-            made.setdefault(key.data[0], []).append([key.data[1], 0])
-            selector.unregister(key.fileobj)
-            key.fileobj.close()
-flows, seen, due = {}, None, time.time()
-while not os.path.exists(enough):
-    stamp = os.stat(targets).st_mtime_ns
-    if stamp != seen:
-        flows, seen = json.load(open(targets)), stamp
-    for name, (namespace, host, port) in flows.items():
-        if host:
-            dial(name, namespace, host, port)
-        else:
-            made.setdefault(name, []).append([time.time(), 0])
-    due = max(due + step, time.time())
-    while time.time() < due:
-        settle(max(0.0, due - time.time()))
-json.dump({name: sorted(attempts) for name, attempts in made.items()}, open(made_file, 'w'))
-"""
+TARGETS, ENOUGH = "/run/following.json", "/run/following-enough"
 
 
 def objects() -> list[dict[str, Any]]:
@@ -229,12 +178,11 @@ def following(bed: Bed, client: KubeClient) -> Iterator[Followed]:
                 # The next look is soon; a node that is switched may be slow to answer.
                 time.sleep(0.5)
 
-    def connect_on(node: Node) -> None:
-        words = ["python3", "-c", CLIENT, TARGETS, ENOUGH, MADE, str(STEP), str(PATIENCE)]
-        bed.must(node, shlex.join(words), timeout=3600.0)
+    def connect_on(node: Node) -> dict[str, list[Attempt]]:
+        return opened(bed, node, TARGETS, ENOUGH, Pace(STEP, PATIENCE, 3600.0))
 
     for node in bed.nodes:
-        bed.must(node, f"rm -f {ENOUGH} {MADE}; sysctl -qw net.netfilter.nf_conntrack_max=131072")
+        bed.must(node, f"rm -f {ENOUGH}; {ROOM}")
     with ThreadPoolExecutor(len(bed.nodes) + 1) as pool:
         running = [pool.submit(connect_on, node) for node in bed.nodes]
         telling = pool.submit(keep_telling)
@@ -247,7 +195,6 @@ def following(bed: Bed, client: KubeClient) -> Iterator[Followed]:
             end.set()
             telling.result()
         for one in running:
-            one.result()
-    for node in bed.nodes:
-        made: dict[str, list[tuple[float, int]]] = json.loads(bed.must(node, f"cat {MADE}"))
-        seen.attempts |= {name: [(begin, bool(good)) for begin, good in some] for name, some in made.items()}
+            seen.attempts |= {
+                name: [(attempt.begin, not attempt.failed) for attempt in made] for name, made in one.result().items()
+            }

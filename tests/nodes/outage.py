@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.nodes.connections import LOST, ROOM, Attempt, Pace, Targets, opened
 from tests.testbed.settings import Node
 
 if TYPE_CHECKING:
@@ -20,60 +19,11 @@ if TYPE_CHECKING:
     from tests.testbed.bed import Bed
 
 STEP = 0.05
-# A first segment that is lost is sent again after a second.
-LOST = 0.9
 # A machine that stands still while others use its processors is no outage; what is dropped for good still fails.
 PATIENCE = 15
 ENOUGH = "/run/outage-enough"
-# A connection is remembered for two minutes after its end. A node has room for 8,192 by its small memory, and drops
-# what comes when that is full; two clients fill it within a minute.
-ROOM = "sysctl -qw net.netfilter.nf_conntrack_max=131072"
-CLIENT = """
-import asyncio, json, os, sys, time
-enough, seconds, patience, step, targets = sys.argv[1], *map(float, sys.argv[2:5]), json.loads(sys.argv[5])
-made = {name: [] for name in targets}
-async def attempt(name, host, port):
-    begin, verdict = time.time(), 'open'
-    try:
-        _reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), patience)
-        writer.close()
-    except asyncio.TimeoutError:
-        verdict = 'no answer'
-    except OSError as error:
-        verdict = error.strerror or str(error)
-    made[name].append([begin, time.time() - begin, verdict])
-async def client():
-    tasks, begin = set(), time.time()
-    due = begin
-    while not os.path.exists(enough) and due < begin + seconds:
-        for name, target in targets.items():
-            host, _colon, port = target.rpartition(':')
-            task = asyncio.create_task(attempt(name, host, int(port)))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        due = max(due + step, time.time() - 1)
-        await asyncio.sleep(max(0, due - time.time()))
-    await asyncio.gather(*tasks)
-asyncio.run(client())
-print(json.dumps(made))
-"""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One connection: when it was begun, how long it took (both in seconds), and how it ended."""
-
-    begin: float
-    seconds: float
-    verdict: str
-
-    @property
-    def failed(self) -> bool:
-        return self.verdict != "open"
-
-    @property
-    def good(self) -> bool:
-        return not self.failed and self.seconds < LOST
+# What a slow machine is late by is made up for, up to this many seconds: else fewer connections see less.
+BEHIND = 1.0
 
 
 @dataclass(frozen=True)
@@ -128,13 +78,12 @@ class Client:
 
     def connect(self, bed: Bed, seconds: float, patience: float = PATIENCE) -> dict[str, Flow]:
         """Open connections for so long, or until the node has the file ``ENOUGH``."""
-        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
-        numbers = map(str, (seconds, patience, self.step))
-        words = [*inside, "python3", "-c", CLIENT, ENOUGH, *numbers, json.dumps(self.targets)]
-        said: dict[str, Sequence[tuple[float, float, str]]] = json.loads(
-            bed.must(self.node, shlex.join(words), timeout=seconds + 60.0)
-        )
-        return {name: Flow(tuple(Attempt(*one) for one in sorted(attempts))) for name, attempts in said.items()}
+        targets: Targets = {}
+        for name, target in self.targets.items():
+            host, _colon, port = target.rpartition(":")
+            targets[name] = (self.namespace, host, int(port))
+        made = opened(bed, self.node, targets, ENOUGH, Pace(self.step, patience, seconds, BEHIND))
+        return {name: Flow(tuple(made.get(name, ()))) for name in self.targets}
 
 
 def of_services(served: Served) -> list[Client]:
