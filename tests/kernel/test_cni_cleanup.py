@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +14,9 @@ from tests.kernel.conftest import PRIVATE
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.kernel.conftest import Namespace, Network
 
+FILTER = str(Path(__file__).parents[1] / "support" / "bpf_filter.py")
 # Beside every CNI: names that only look like one's own.
 FOREIGN_CHAINS = """\
 *filter
@@ -110,6 +111,8 @@ INSTALLED = {
     ),
     "cilium": Installed(
         (
+            (sys.executable, FILTER, "eth0", "ingress", "cil_from_netdev-eth0"),
+            (sys.executable, FILTER, "eth0", "egress", "cil_to_netdev-eth0"),
             ("ip", "link", "add", "cilium_host", "type", "veth", "peer", "name", "cilium_net"),
             ("ip", "link", "add", "lxc0123456789ab", "type", "bridge"),
             ("ip", "rule", "add", "pref", "9", "fwmark", "0x200/0xf00", "table", "2004"),
@@ -130,13 +133,18 @@ INSTALLED = {
             "opt/cni/bin/cilium-cni",
             "etc/sysctl.d/99-zzz-override_cilium.conf",
             "run/cilium/cilium.sock",
+            "sys/fs/bpf/cilium/socketlb/links/cgroup/cil_sock4_connect",
+            "sys/fs/bpf/tc/globals/cilium_ct4_global",
         ),
         (
+            "traffic control filter cil_from_netdev-eth0",
+            "traffic control filter cil_to_netdev-eth0",
             "link cilium_host",
             "routing rule -4 pref 9 table 2004",
             "routing rule -6 pref 100 table local in place of pref 0",
             "route -4 local default dev lo proto kernel table 2004",
             "file /etc/sysctl.d/99-zzz-override_cilium.conf",
+            "file /sys/fs/bpf/tc/globals/cilium_ct4_global",
         ),
     ),
     "weave": Installed(
@@ -149,7 +157,8 @@ INSTALLED = {
         ("link weave", "chain iptables nat WEAVE", "file /opt/cni/bin/weave-plugin-2.8.1"),
     ),
 }
-FOLDERS = "/etc/cni /etc/sysctl.d /var/lib /var/log /opt /run"
+# The last as if it were a file system of BPF: the names are what counts.
+FOLDERS = "/etc/cni /etc/sysctl.d /var/lib /var/log /opt /run /sys/fs/bpf"
 # What calico-node mounts for itself, where its folder is.
 MOUNTED = '[ ! -d /run/calico ] || { mkdir -p /run/calico/cgroup; mount -t tmpfs none /run/calico/cgroup; }; exec "$@"'
 
@@ -191,6 +200,8 @@ class Host:
                 ("rules of IPv6", ("ip", "-6", "-details", "rule", "show")),
                 ("ipsets", ("ipset", "list", "-name")),
                 ("nftables", ("nft", "list", "tables")),
+                ("queueing", ("tc", "qdisc", "show")),
+                *((f"filters {way}", ("tc", "filter", "show", "dev", "eth0", way)) for way in ("ingress", "egress")),
             )
         }
         files = [path for path in self.root.rglob("*") if path.is_file() and path.name != "xtables.lock"]
@@ -233,6 +244,27 @@ def test_killed_at_any_step_the_next_run_completes(host: Host) -> None:
         host.module.dies_at(step, cni="calico")
         host.module.succeeds(cni="calico")
         assert host.state() == before, f"after a kill at step {step} of {steps}"
+
+
+def test_folders_of_maps_go_when_nobody_has_one_there(host: Host) -> None:
+    maps = host.root / "sys/fs/bpf/tc/globals"
+    for left in ("cilium_lxc", "mine"):
+        host.make((), "", (f"sys/fs/bpf/tc/globals/{left}",))
+    host.module.succeeds(cni="cilium")
+    assert [path.name for path in maps.iterdir()] == ["mine"]
+    (maps / "mine").rename(maps / "cilium_metrics")
+    host.module.succeeds(cni="cilium")
+    assert not maps.parent.exists()
+
+
+def test_a_filter_of_somebody_else_stays_at_the_same_device(host: Host) -> None:
+    host.make(((sys.executable, FILTER, "eth0", "ingress", "somebodys"),), "", ())
+    before = host.state()
+    installed = INSTALLED["cilium"]
+    host.make(installed.commands, installed.chains, installed.files)
+    host.module.succeeds(cni="cilium")
+    assert host.state() == before
+    assert "somebodys" in "".join(before["filters ingress"])
 
 
 def test_routes_stay_where_the_pod_networks_are_not_named(host: Host) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, TRACES
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, NOTHING, TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import (
@@ -36,16 +36,39 @@ FAMILIES = ("-4", "-6")
 ROUTE_WORDS = (("gateway", "via"), ("dev", "dev"), ("protocol", "proto"), ("table", "table"), ("metric", "metric"))
 
 
+DIRECTIONS = ("ingress", "egress")
+# What filters of both directions hang on.
+QDISC = "clsact"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A BPF program that traffic control runs on what a device receives or sends.
+
+    :param words: those that ``tc filter delete`` finds it by.
+    :param alone: nobody else has a filter at this device.
+    """
+
+    device: str
+    direction: str
+    name: str
+    words: tuple[str, ...]
+    alone: bool
+
+
 @dataclass(frozen=True)
 class Leftovers:
     """What one CNI left on this node.
 
+    :param filters: of devices that are not its own; those of its own go with them.
     :param routes: the words that ``ip`` deletes each with.
     :param ip_rules: likewise of policy routing.
     :param local_rules: likewise the kernel's own for local addresses, which belong at priority 0.
     :param mounts: in the order in which they are unmounted.
+    :param parents: folders that go when nothing is in them any more.
     """
 
+    filters: tuple[Filter, ...]
     chains: ChainRemoval
     links: tuple[str, ...]
     routes: tuple[tuple[str, ...], ...]
@@ -56,10 +79,12 @@ class Leftovers:
     files: tuple[str, ...]
     mounts: tuple[str, ...]
     folders: tuple[str, ...]
+    parents: tuple[str, ...]
 
     @property
     def lines(self) -> list[str]:
         return [
+            *(f"traffic control filter {one.name} of {one.device} {one.direction}" for one in self.filters),
             *(f"chain {chain}" for chain in self.chains.chains),
             *(f"nftables table {family} {name}" for family, name in self.nft_tables),
             *(f"ipset {name}" for name in self.ipsets),
@@ -85,6 +110,7 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
     folders = tuple(path for path in traces.folders if Path(path).is_dir())
     listed = set(require(["nft", "list", "tables"]).splitlines()) if exists("nft") and traces.nft_tables else set()
     return Leftovers(
+        filters=tuple(_filters(traces, links)),
         chains=find_chains(traces.chains, traces.rules),
         links=links,
         routes=tuple(_routes(traces, pods, links)),
@@ -95,7 +121,34 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
         files=tuple(found for pattern in traces.files for found in _files(pattern)),
         mounts=_mounts(folders),
         folders=folders,
+        parents=traces.parents,
     )
+
+
+def _filters(traces: Traces, links: Sequence[str]) -> Iterable[Filter]:
+    """The CNI's filters at devices that stay."""
+    if traces.filters is NOTHING or not exists("tc"):
+        return
+    for qdisc in json.loads(require(["tc", "-j", "qdisc", "show"]) or "[]"):
+        device = qdisc.get("dev")
+        if qdisc["kind"] != QDISC or device in links:
+            continue
+        there = [(direction, one) for direction in DIRECTIONS for one in _filters_of(device, direction)]
+        own = [(direction, one) for direction, one in there if traces.filters.search(_name_of(one))]
+        for direction, one in own:
+            place = ("protocol", one["protocol"], "pref", str(one["pref"]), "handle", one["options"]["handle"])
+            words = (*place, one["kind"])
+            yield Filter(device, direction, _name_of(one), words, alone=len(own) == len(there))
+
+
+def _filters_of(device: str, direction: str) -> list[dict[str, Any]]:
+    """Each that runs; tc lists its priority as an entry of its own, too."""
+    printed = require(["tc", "-j", "filter", "show", "dev", device, direction])
+    return [one for one in json.loads(printed or "[]") if "handle" in (one.get("options") or {})]
+
+
+def _name_of(one: Mapping[str, Any]) -> str:
+    return str(one["options"].get("bpf_name", ""))
 
 
 def _files(pattern: str) -> list[str]:
@@ -176,10 +229,14 @@ def _mounts(folders: Sequence[str]) -> tuple[str, ...]:
 
 
 def clean(found: Leftovers) -> None:
-    """Take the leftovers away; the configuration first, so that no runtime uses the rest any more.
+    """Take the leftovers away; the configuration before the rest, so that no runtime uses it any more.
+
+    Programs that packets of the node's own devices go through come first: without the maps that they jump by, which are
+    among the files, they drop every packet.
 
     :raises NodeError: a program refuses; what was taken away before stays away, and the next run goes on.
     """
+    _clean_filters(found.filters)
     for path in found.files:
         files.remove(path)
     for link in found.links:
@@ -195,8 +252,17 @@ def clean(found: Leftovers) -> None:
         require(["umount", path])
     for path in found.folders:
         shutil.rmtree(path)
-    for folder in SHARED_FOLDERS:
+    for folder in (*found.parents, *SHARED_FOLDERS):
         files.remove_empty_folder(folder)
+
+
+def _clean_filters(filters: Sequence[Filter]) -> None:
+    for one in filters:
+        if not one.alone:
+            require(["tc", "filter", "delete", "dev", one.device, one.direction, *one.words])
+    # All of a device at once, with what they hang on, which was made for them.
+    for device in sorted({one.device for one in filters if one.alone}):
+        require(["tc", "qdisc", "delete", "dev", device, QDISC])
 
 
 def _clean_routing(found: Leftovers) -> None:

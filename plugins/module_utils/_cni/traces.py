@@ -27,6 +27,8 @@ class Traces:
     :param nft_tables: family and name.
     :param files: files, ``*`` stands for anything.
     :param folders: folders that go with all that is in them; what is mounted there is unmounted first.
+    :param parents: folders that others may use too; they go when nothing is in them any more.
+    :param filters: in names of traffic control's BPF filters, as tc(8) tells them.
     :param route_protocols: who made a route, as ip(8) names it; only routes into the pod networks count.
     :param rule_tables: routing tables that ``ip rule`` leads to, with what is in them.
     :param local_rule: the priority that the kernel's own rule for local addresses was moved to, from 0.
@@ -38,6 +40,8 @@ class Traces:
     files: tuple[str, ...]
     folders: tuple[str, ...]
     source: str
+    parents: tuple[str, ...] = ()
+    filters: re.Pattern[str] = NOTHING
     rules: re.Pattern[str] = NOTHING
     ipsets: re.Pattern[str] = NOTHING
     nft_tables: tuple[tuple[str, str], ...] = ()
@@ -93,6 +97,9 @@ TRACES = {
             "/sys/fs/bpf/tc/globals/cilium_*",
         ),
         folders=("/sys/fs/bpf/cilium", "/run/cilium", "/var/lib/cilium"),
+        parents=("/sys/fs/bpf/tc/globals", "/sys/fs/bpf/tc"),
+        # Where the kernel has no other way, before Linux 6.6; called as their functions are since Cilium 1.13.1.
+        filters=re.compile(r"\bcil_|cilium"),
         rule_tables=frozenset({"2004", "2005"}),
         local_rule=100,
         source="github.com/cilium/cilium, cilium-dbg/cmd/post_uninstall_cleanup.go and pkg/datapath/linux",
