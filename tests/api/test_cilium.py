@@ -10,8 +10,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_agents import wait_for_programs
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, KubeError, connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.support.modules import Module, state_matrix
 from tests.support.workloads_double import WorkloadsDouble
@@ -124,41 +123,6 @@ def test_more_than_one_minor_version_at_once_is_refused(cilium: Module, client: 
     finally:
         client.delete(AGENTS, propagation="Background")
     assert "version 1.20.0: Cilium v1.18.2 runs; expected one minor version at a time. Go to 1.19 first" in message
-
-
-def test_agents_that_cannot_be_asked_are_named(client: KubeClient) -> None:
-    """Three pods on nodes without a kubelet: one that is ready, one that is not yet, and one of somebody else's."""
-    made = [agent("ready", "cilium"), agent("starting", "cilium"), agent("other", "hubble")]
-    for pod in made:
-        client.create(pod)
-    for pod in (made[0], made[2]):
-        status = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
-        client.raw("PATCH", f"{place_of(pod)}/status", body=status, content_type=MERGE)
-    try:
-        with pytest.raises(KubeError) as raised:
-            wait_for_programs(client, 0.5)
-    finally:
-        for pod in made:
-            client.raw("DELETE", place_of(pod), body={"gracePeriodSeconds": 0})
-    said = str(raised.value)
-    assert "1 of Cilium's agents: after 0 s no pod of their nodes can have a network: node-ready: cilium-dbg" in said
-    assert "it cannot be run" in said
-    # With nobody to ask there is nothing to wait for.
-    wait_for_programs(client, 0.5)
-
-
-MERGE = "application/merge-patch+json"
-
-
-def place_of(pod: dict[str, Any]) -> str:
-    return f"/api/v1/namespaces/kube-system/pods/{pod['metadata']['name']}"
-
-
-def agent(name: str, app: str) -> dict[str, Any]:
-    container = {"name": "cilium-agent", "image": "quay.io/cilium/cilium:v1.20.0"}
-    metadata = {"name": name, "namespace": "kube-system", "labels": {"k8s-app": app}}
-    spec = {"nodeName": f"node-{name}", "containers": [container]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 @pytest.mark.parametrize(
