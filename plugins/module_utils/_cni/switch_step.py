@@ -45,6 +45,7 @@ class Step:
                 return
             if time.monotonic() > deadline:
                 raise error(reason)
+            # What lacks stands in objects of several kinds, so no single watch would tell of it.
             time.sleep(POLL_SECONDS)
 
     def _record(self) -> Record:
