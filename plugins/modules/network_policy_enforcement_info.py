@@ -25,18 +25,8 @@ author:
 extends_documentation_fragment:
   - netops.kubernetes.attributes.reading
   - netops.kubernetes.connection
+  - netops.kubernetes.agnhost
 options:
-  image:
-    description: Where the nodes get agnhost from, the Kubernetes project's own test image.
-    type: str
-    default: registry.k8s.io/e2e-test-images/agnhost:2.63.0
-  pull_secrets:
-    description:
-      - Secrets by which the nodes pull it, as V(NAMESPACE/NAME). The pods' namespace gets copies, which go with it.
-      - Needs C(get) on them, and C(create) and C(patch) on Secrets in the pods' namespace.
-    type: list
-    elements: str
-    default: []
   timeout:
     description: Seconds for the pods to run, and again for everything to go.
     type: int

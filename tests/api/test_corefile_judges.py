@@ -78,7 +78,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(st.lists(WORDS, max_size=14).map(" ".join), min_size=40, max_size=40))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_coredns_agrees_about_random_words(programs: Path, texts: list[str]) -> None:
     for version in VERSIONS:
         theirs = judgements(programs, version, texts)

@@ -318,7 +318,7 @@ def test_an_etcd_group_apart_and_a_second_control_plane_settle(firewall: Module)
 
 
 # The namespace is made once for all examples: each applies over what the one before left, which is the harder case.
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=plans())
 @pytest.mark.parametrize("kind", ["nftables", "iptables"])
 def test_what_the_kernel_reports_gives_the_plan_back(kind: str, made: Plan, network: Network) -> None:
@@ -392,7 +392,7 @@ def load(network: Network, *texts: str) -> None:
 
 
 # The namespace is made once for all examples: each begins with what the one before left.
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=plans(), new=plans(), done=st.integers(0, 2))
 def test_what_was_undone_is_what_was_there(old: Plan, new: Plan, done: int, network: Network) -> None:
     """However many of the apply's transactions came through."""

@@ -142,7 +142,7 @@ def test_killed_while_it_persists_a_rerun_settles(firewall: NodeModules) -> None
 
 
 # The node is made once for all examples: each applies over what the one before left, which is the harder case.
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=plans())
 @pytest.mark.parametrize("backend", ["firewalld", "ufw"])
 def test_what_a_service_reports_gives_any_plan_back(firewall: NodeModules, made: Plan) -> None:

@@ -53,12 +53,17 @@ def test_examples_use_options_that_exist(plugin: Path) -> None:
     found = re.search(r'DOCUMENTATION = r"""(.*?)"""', plugin.read_text(), re.DOTALL)
     assert found
     options = set(yaml.safe_load(found[1]).get("options", {}))
-    shared = yaml.safe_load(
-        (ROOT / "plugins/doc_fragments/connection.py").read_text().split('r"""')[1].split('"""')[0]
-    )["options"]
+    shared = {
+        option
+        for fragment in ("connection", "agnhost")
+        if f"netops.kubernetes.{fragment}" in found[1]
+        for option in yaml.safe_load(
+            (ROOT / f"plugins/doc_fragments/{fragment}.py").read_text().split('r"""')[1].split('"""')[0]
+        )["options"]
+    }
     for task in examples_of(plugin):
         used = task.get(f"netops.kubernetes.{plugin.stem}")
-        assert not isinstance(used, dict) or set(used) <= options | set(shared)
+        assert not isinstance(used, dict) or set(used) <= options | shared
 
 
 def plays_of(guide: Path) -> list[str]:

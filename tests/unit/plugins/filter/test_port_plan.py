@@ -66,7 +66,7 @@ def test_what_cannot_be_planned_fails_the_task_in_words(
         port_plan(groups, HOSTVARS, "worker", **options)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(["cp", "worker"]), st.permutations(["192.0.2.0/25", "198.51.100.7", "2001:db8::/64"]))
 def test_the_order_of_the_inventory_does_not_matter(hosts: list[str], admins: list[str]) -> None:
     groups = {"kube_node": hosts, "kube_control_plane": ["cp"]}

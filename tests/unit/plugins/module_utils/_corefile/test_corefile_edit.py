@@ -317,7 +317,7 @@ COMMENTS = st.sampled_from(["", "  # why\n", "\n", "\t# tab\n"])
 
 
 @given(st.lists(st.tuples(COMMENTS, NAMES), max_size=6), NAMES, st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_edits_are_idempotent_and_lose_no_comment(lines: list[tuple[str, str]], name: str, newline: str) -> None:
     text = (". {\n" + "".join(f"{comment}  {plugin}\n" for comment, plugin in lines) + "}\n").replace("\n", newline)
     once = put(parse(text), ".", Wanted(name, ("x",), (("option", ("word",)),)))
@@ -333,7 +333,7 @@ ZONES = st.sampled_from(["a.example", "b.example:53", "tls://c.example", "10.0.0
 
 
 @given(st.lists(st.tuples(COMMENTS, ZONES), unique_by=lambda one: one[1], max_size=4), ZONES, ZONES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_edits_of_blocks_commute_with_parsing(blocks: list[tuple[str, str]], zone: str, before: str) -> None:
     text = "".join(f"{comment}{key} {{\n  whoami\n}}\n" for comment, key in blocks)
     once = put_block(parse(text), zone, (Wanted("errors"), Wanted("cache", ("30",))))

@@ -41,7 +41,7 @@ def test_words(text: str, words: list[str]) -> None:
 
 
 @given(st.text(alphabet='ab{}"#\\ \r\n.:', max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_tokens_stand_where_they_say(text: str) -> None:
     previous = 0
     for token in tokenize(text):
@@ -50,7 +50,7 @@ def test_tokens_stand_where_they_say(text: str) -> None:
 
 
 @given(st.text(alphabet='ab \t"#.:/', min_size=0, max_size=20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_quoted_word_is_read_back(word: str) -> None:
     assert [token.text for token in tokenize(quote(word))] == [word]
 
@@ -98,7 +98,7 @@ def test_refusals_name_the_line(text: str, message: str) -> None:
 
 
 @given(st.text(alphabet='ab{}"#\\ \r\n.:,()$%\t\ufeff', max_size=80))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_what_can_be_read_is_rendered_byte_for_byte(text: str) -> None:
     try:
         corefile = parse(text)

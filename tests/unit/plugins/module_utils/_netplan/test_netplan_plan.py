@@ -236,7 +236,7 @@ def test_several_faults_are_all_named() -> None:
 ADDRESSES = st.integers(min_value=0, max_value=2**32 - 1)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.lists(st.tuples(ADDRESSES, st.integers(min_value=0, max_value=32)), max_size=12))
 def test_the_sweep_finds_what_comparing_each_with_each_does(places: list[tuple[int, int]]) -> None:
     ranges = [
