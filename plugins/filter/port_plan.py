@@ -101,7 +101,10 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.inventory import addresses_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.inventory import (
+    addresses_of,
+    require_families,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, plan_for
 
 if TYPE_CHECKING:
@@ -125,9 +128,11 @@ def port_plan(
 ) -> dict[str, Any]:
     """The filter; see DOCUMENTATION."""
     try:
+        addresses = addresses_of(groups, hostvars, peers)
+        require_families(node_name, groups, hostvars, addresses)
         cluster = Cluster(
             groups=groups,
-            addresses=addresses_of(groups, hostvars, peers),
+            addresses=addresses,
             pod_cidrs=tuple(pod_cidrs),
             service_cidrs=tuple(service_cidrs),
             cni=cni,

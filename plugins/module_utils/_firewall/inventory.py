@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.errors import PlanError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NODE_GROUPS = ("kube_control_plane", "kube_node", "etcd")
+# Facts that are there, if empty, of every host whose network was looked at.
+GATHERED = {"default_ipv4", "default_ipv6"}
 
 
 def addresses_of(
@@ -28,6 +32,39 @@ def addresses_of(
     hosts = [host for group in (*NODE_GROUPS, *named) for host in groups.get(group, ())]
     hosts += [entry for entry in named if entry in hostvars]
     return {host: _addresses(hostvars[host]) for host in dict.fromkeys(hosts)}
+
+
+def require_families(
+    node_name: str,
+    groups: Mapping[str, Sequence[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    addresses: Mapping[str, Sequence[str]],
+) -> None:
+    """Refuse to plan for a node of two families while of another node one address is known only, and no facts.
+
+    The other node was left out, or failed, before its facts were gathered. The plan would lack its second address, and
+    take its traffic off the node, though nothing has changed.
+
+    :param node_name: the node to plan for.
+    :param addresses: as :func:`addresses_of` gives them.
+    :raises PlanError: there is such a node.
+    """
+    wanted = _families(addresses.get(node_name, ()))
+    for host in dict.fromkeys(host for group in NODE_GROUPS for host in groups.get(group, ())):
+        missing = wanted - _families(addresses[host])
+        if missing and addresses[host] and not GATHERED & set(hostvars[host].get("ansible_facts") or {}):
+            variables = " and ".join("ip" if version == 4 else "ip6" for version in sorted(missing))
+            raise PlanError(
+                f"host {host!r}",
+                f"only {', '.join(addresses[host])} is known of it, and no facts were gathered, so that {node_name!r} "
+                "would be closed to its other addresses",
+                "its facts, or an address of each family",
+                f"Do not leave it out with --limit; or, if it cannot be reached, give it the host variable {variables}",
+            )
+
+
+def _families(addresses: Sequence[str]) -> set[int]:
+    return {6 if ":" in address else 4 for address in addresses}
 
 
 def _addresses(variables: Mapping[str, Any]) -> list[str]:

@@ -66,6 +66,19 @@ def test_what_cannot_be_planned_fails_the_task_in_words(
         port_plan(groups, HOSTVARS, "worker", **options)
 
 
+def test_a_node_that_was_left_out_does_not_lose_its_second_address_in_silence() -> None:
+    both = {"default_ipv4": {"address": "192.0.2.1"}, "default_ipv6": {"address": "2001:db8::1"}}
+    cp = {"ip": "192.0.2.1", "ansible_facts": both}
+    with pytest.raises(AnsibleFilterError, match=r"host 'worker': only 192\.0\.2\.2 is known.*host variable ip6"):
+        port_plan(GROUPS, {"cp": cp, "worker": {"ip": "192.0.2.2"}}, "cp", **FLANNEL)
+    told = port_plan(GROUPS, {"cp": cp, "worker": {"ip": "192.0.2.2", "ip6": "2001:db8::2"}}, "cp", **FLANNEL)
+    assert "2001:db8::2/128" in told["peers"]["all_nodes"]
+    # Facts tell that a node has no second address; then there is nothing to lose.
+    looked_at = {"ip": "192.0.2.2", "ansible_facts": {"default_ipv4": {"address": "192.0.2.2"}, "default_ipv6": {}}}
+    plan = port_plan(GROUPS, {"cp": cp, "worker": looked_at}, "cp", **FLANNEL)
+    assert plan["peers"]["all_nodes"] == ["192.0.2.1/32", "192.0.2.2/32", "2001:db8::1/128"]
+
+
 @settings(max_examples=25)
 @given(st.permutations(["cp", "worker"]), st.permutations(["192.0.2.0/25", "198.51.100.7", "2001:db8::/64"]))
 def test_the_order_of_the_inventory_does_not_matter(hosts: list[str], admins: list[str]) -> None:
