@@ -54,7 +54,7 @@ PODS = {
 }
 API, DNS, KUBELET = "10.96.0.1:443", "10.96.0.10:53", 10250
 # Fifty flows at once, on machines that are slow.
-STEP = 0.5
+STEP = 1.0
 # What a CNI takes until it enforces a change, with some to spare, and how many connections show that a flow has ended.
 SETTLED, ENDED = 20.0, 8
 NAMED = {"kubernetes.io/metadata.name": DATA}
