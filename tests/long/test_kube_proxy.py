@@ -82,9 +82,18 @@ def served(serving: Bed) -> Served:
 
 
 def test_every_direction_under_connections_and_nodeports_stay_their_peers_own(serving: Bed, served: Served) -> None:
-    inventory = serving.folder / "inventory"
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
-    succeeds(inventory, FIREWALL, node_firewall_rules=ONLY_NODES)
+    succeeds(serving.folder / "inventory", FIREWALL, node_firewall_rules=ONLY_NODES)
+    try:
+        switch_everywhere(serving, served)
+        succeeds(serving.folder / "inventory", FIREWALL)
+        assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
+    finally:
+        entry_point(serving, "node_firewall", "uninstall")
+
+
+def switch_everywhere(serving: Bed, served: Served) -> None:
+    """Every mode from every other, under connections, while NodePorts are closed to what is no node."""
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"dropped"}, "iptables"
     for mode in ("ipvs", "nftables", "iptables", "nftables", "ipvs", "iptables"):
         with connecting(serving, of_services(served)) as flows:
@@ -101,9 +110,6 @@ def test_every_direction_under_connections_and_nodeports_stay_their_peers_own(se
             for attempt in flow.failed:
                 print(f"  begun at {attempt.begin:.3f}, after {attempt.seconds:.3f} s: {attempt.verdict}")
             assert len(flow.failed) <= TROUBLE, f"to {mode}, {target}: {flow}"
-    succeeds(inventory, FIREWALL)
-    assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"open"}
-    entry_point(serving, "node_firewall", "uninstall")
 
 
 def test_removed_and_brought_back(serving: Bed, served: Served) -> None:

@@ -38,7 +38,7 @@ class Played:
         return {host: int(count) for host, count in counts}
 
 
-def run(inventory: Path, playbook: Path, *words: str, timeout: float = 600.0, **variables: Any) -> Played:
+def run(inventory: Path, playbook: Path, *words: str, timeout: float = 1800.0, **variables: Any) -> Played:
     """Run a playbook, whatever comes of it.
 
     :param words: more of the command line.
