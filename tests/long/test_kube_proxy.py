@@ -14,7 +14,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import DAEMON_SET
 from tests.long.proxies import api, modes, play
 from tests.nodes.conftest import PLAYBOOKS
-from tests.nodes.outage import STEP, connecting, of_services
+from tests.nodes.outage import STEP, connecting, of_services, wait_until_all_connect
 from tests.nodes.plays import ROLE, run, succeeds
 from tests.nodes.pods import Served, serve
 from tests.testbed.settings import Node
@@ -78,7 +78,9 @@ def evidence(bed: Bed) -> list[str]:
 
 @pytest.fixture(scope="module")
 def served(serving: Bed) -> Served:
-    return serve(api(serving))
+    made = serve(api(serving))
+    wait_until_all_connect(serving, of_services(made))
+    return made
 
 
 def test_every_direction_under_connections_and_nodeports_stay_their_peers_own(serving: Bed, served: Served) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.long.proxies import PLAYBOOK, api, configuration, has_ended, modes, play, strategy, uids
-from tests.nodes.outage import connecting, of_services
+from tests.nodes.outage import connecting, of_services, wait_until_all_connect
 from tests.nodes.plays import killed_at
 from tests.nodes.pods import serve
 from tests.testbed.settings import Node
@@ -112,6 +112,7 @@ def test_where_the_mode_cannot_start_as_much_goes_back_as_is_wanted(serving: Bed
 
     served = serve(api(serving))
     serving.must(LAST, BACK)
+    wait_until_all_connect(serving, of_services(served))
     with connecting(serving, of_services(served)) as flows:
         said = breaks(serving, "all")
     assert "Every node has the configuration from before again" in said

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 STEP = 0.05
 # A machine that stands still while others use its processors is no outage; what is dropped for good still fails.
 PATIENCE = 15
+SETTLING = 300.0
 ENOUGH = "/run/outage-enough"
 # What a slow machine is late by is made up for, up to this many seconds: else fewer connections see less.
 BEHIND = 1.0
@@ -100,6 +102,18 @@ def of_services(served: Served) -> list[Client]:
         )
         for here, there in ((Node(1), Node(2)), (Node(2), Node(1)))
     ]
+
+
+def wait_until_all_connect(bed: Bed, clients: Sequence[Client], patience: float = SETTLING) -> None:
+    """Wait for nodes that are slow to serve what was made a moment ago: that is no outage yet.
+
+    :raises AssertionError: something still fails after ``patience`` seconds.
+    """
+    deadline = time.monotonic() + patience
+    for client in clients:
+        bed.must(client.node, f"rm -f {ENOUGH}")
+        while lost := {name: flow for name, flow in client.connect(bed, 1.0).items() if not flow.whole}:
+            assert time.monotonic() < deadline, "; ".join(f"{name}: {flow}" for name, flow in lost.items())
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity import checks, session
-from tests.nodes.outage import ENOUGH, Client, connecting
+from tests.nodes.outage import Client, connecting, wait_until_all_connect
 from tests.nodes.pods import namespace_of, running_bed, serve
 from tests.testbed.settings import Node
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tests.nodes.pods import Served
     from tests.testbed.bed import Bed
 
-PATIENCE = 180.0
 SOURCE, OTHER = Node(2), Node(1)
 # Not the Service of the very pod that is connected to directly: IPVS changes no source port, so one of the pod's own
 # that both ways use within two minutes clashes in conntrack and the second connection is lost, whatever the rules are.
@@ -48,12 +47,7 @@ def address_on(pods: Iterable[checks.Pod], node: Node) -> str:
 def prove(bed: Bed, served: Served, folder: Path) -> int:
     """Open connections until it is enough; 0 when none failed."""
     source = Client(SOURCE, targets(served), namespace_of(bed, SOURCE, address_on(served.pods, SOURCE)))
-    bed.must(SOURCE, f"rm -f {ENOUGH}")
-    deadline = time.monotonic() + PATIENCE
-    while not all(flow.whole for flow in source.connect(bed, 1.0).values()):
-        if time.monotonic() > deadline:
-            print("not all kinds of connections work")
-            return 1
+    wait_until_all_connect(bed, [source])
     with connecting(bed, [source]) as flows:
         (folder / "flows").touch()
         while not (folder / "enough").exists():

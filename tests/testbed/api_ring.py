@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+# kwok renews a lease four times in that. Played nodes never fail, and a thousand that renew often load the API server.
+LEASE_SECONDS = 600
+
+
 class ApiRingError(Exception):
     """The API server did not start; the text names its log."""
 
@@ -111,6 +115,7 @@ class ApiRing:
             "--leader-elect=false",
             f"--secure-port={free_port()}",
             f"--cert-dir={self.folder / 'certificates'}",
+            f"--node-monitor-grace-period={LEASE_SECONDS}s",
             # A thousand pods at 20 requests a second would keep tests waiting.
             "--kube-api-qps=500",
             "--kube-api-burst=500",
@@ -135,6 +140,8 @@ class ApiRing:
             f"--kubeconfig={self.kubeconfig}",
             f"--config={self.programs / 'kwok-stages.yaml'}",
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+            # Without leases its nodes are soon taken for lost, and their pods stay unready for good.
+            f"--node-lease-duration-seconds={LEASE_SECONDS}",
             f"--server-address=127.0.0.1:{free_port()}",
         )
         nodes = [
