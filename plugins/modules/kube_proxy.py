@@ -14,8 +14,10 @@ description:
     kubeadm to leave the addon out at upgrades (C(proxy.disabled), from its v1beta4), and deletes both.
   - V(present) restores them from there and takes the word to kubeadm back.
   - What it wrote on the nodes goes with M(netops.kubernetes.kube_proxy_cleanup) and C(in_use=none).
-  - Needs the verbs C(get), C(create) and C(delete) on ConfigMaps and DaemonSets in C(kube-system), and C(update) on
-    ConfigMap C(kubeadm-config).
+  - V(absent) refuses where neither Cilium nor Calico's eBPF data plane serves Services in its place.
+  - Needs the verbs C(get), C(create) and C(delete) on ConfigMaps and DaemonSets in C(kube-system), C(update) on
+    ConfigMap C(kubeadm-config), C(list) on DaemonSets and on pods in C(kube-system), and C(get) on
+    FelixConfigurations where Calico runs.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -27,6 +29,10 @@ options:
     type: str
     choices: [present, absent]
     required: true
+  force:
+    description: With V(absent), remove it although nobody is seen who serves Services in its place.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -46,6 +52,14 @@ changes:
   type: list
   elements: str
   sample: ["DaemonSet 'kube-system/kube-proxy' deleted"]
+exclude_cidrs:
+  description:
+    - With O(state=absent), the networks whose virtual services were never kube-proxy's; for
+      M(netops.kubernetes.kube_proxy_cleanup).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 api_requests:
   description: How many requests were sent to the API server.
   returned: success
@@ -67,17 +81,22 @@ def main() -> None:
         argument_spec={
             **connection.argument_spec(),
             "state": {"type": "str", "choices": ["present", "absent"], "required": True},
+            "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
         client = connect(module.params)
-        act = presence.remove if module.params["state"] == "absent" else presence.restore
-        changes = act(client, check=module.check_mode)
+        if module.params["state"] == "absent":
+            changes = presence.remove(client, check=module.check_mode, force=module.params["force"])
+            excluded = presence.excluded(client)
+        else:
+            changes, excluded = presence.restore(client, check=module.check_mode), []
         return {
             "changed": bool(changes),
             "changes": changes,
+            "exclude_cidrs": excluded,
             "api_requests": client.requests,
             "diff": {"before": "", "after": "".join(f"{line}\n" for line in changes)},
         }

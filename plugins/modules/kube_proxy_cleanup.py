@@ -24,6 +24,13 @@ options:
     type: str
     choices: [iptables, ipvs, nftables, none]
     required: true
+  exclude_cidrs:
+    description:
+      - Virtual services in these networks are another program's, as C(ipvs.excludeCIDRs) of kube-proxy's configuration
+        has it, and stay.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -52,13 +59,14 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "in_use": {"type": "str", "choices": ["iptables", "ipvs", "nftables", "none"], "required": True},
+            "exclude_cidrs": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
-        mode = module.params["in_use"]
-        removed = node.observe(mode).lines if module.check_mode else node.clear(mode)
+        mode, excluded = module.params["in_use"], module.params["exclude_cidrs"]
+        removed = node.observe(mode, excluded).lines if module.check_mode else node.clear(mode, excluded)
         return {
             "changed": bool(removed),
             "removed": removed,

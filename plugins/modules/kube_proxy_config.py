@@ -219,6 +219,18 @@ mode:
   returned: success
   type: str
   sample: ipvs
+settings:
+  description:
+    - What the configuration demands of the nodes after this run, by the names of the options; where it says nothing,
+      what kube-proxy takes.
+  returned: success
+  type: dict
+  sample:
+    scheduler: rr
+    strict_arp: false
+    exclude_cidrs: []
+    metrics_bind_address: 127.0.0.1:10249
+    healthz_bind_address: 0.0.0.0:10256
 restarted:
   description: Whether kube-proxy was restarted, or must be, or would be in check mode.
   returned: success

@@ -13,10 +13,10 @@ description:
   - Judges the facts of all nodes and what the API says of kube-proxy's surroundings, whether they allow a mode. All
     problems are named at once, each with its remedy; nodes with the same problem are named together.
   - Looks at kernel modules, at kernel and nft for mode V(nftables), at Cilium's and Calico's replacement of kube-proxy,
-    at Calico's data plane, at MetalLB and kube-vip (strict ARP), at NodeLocal DNSCache, at firewalld, and at whether
-    this version of Kubernetes has the mode.
-  - Needs the verbs C(list) on DaemonSets and on pods in C(kube-system), C(get) on ConfigMaps and Services there, and
-    C(get) on FelixConfigurations where Calico runs.
+    at Calico's data plane, at MetalLB and kube-vip where they answer ARP (strict ARP), at NodeLocal DNSCache, at
+    firewalld, at where kube-proxy is to be asked, and at whether this version of Kubernetes has the mode.
+  - Needs the verbs C(list) on DaemonSets and on pods in C(kube-system), C(get) on ConfigMaps and Services there,
+    C(get) on FelixConfigurations where Calico runs, and C(list) on L2Advertisements where MetalLB does.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -37,6 +37,16 @@ options:
     description: Whether mode V(ipvs) is to answer ARP for addresses of the asked interface only.
     type: bool
     default: false
+  metrics_bind_address:
+    description:
+      - Where kube-proxy is to tell its mode, as RV(netops.kubernetes.kube_proxy_config#module:settings) of
+        M(netops.kubernetes.kube_proxy_config) has it.
+    type: str
+    default: ""
+  healthz_bind_address:
+    description: Where it is to tell whether it is healthy.
+    type: str
+    default: ""
   nodes:
     description: The facts that M(netops.kubernetes.kube_proxy_node_info) told, of every node.
     type: list
@@ -84,6 +94,8 @@ def main() -> None:
                 "default": "rr",
             },
             "strict_arp": {"type": "bool", "default": False},
+            "metrics_bind_address": {"type": "str", "default": ""},
+            "healthz_bind_address": {"type": "str", "default": ""},
             "nodes": {"type": "list", "elements": "dict", "required": True},
         },
         supports_check_mode=True,

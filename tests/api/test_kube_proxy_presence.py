@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import comparable
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import comparable, ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import BACKUP, KUBEADM, remove
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import restore as bring_back
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import CONFIG_MAP, DAEMON_SET, HELD
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.surroundings import CILIUM
 from tests.support.kube_proxy_objects import objects
 from tests.support.modules import Module, state_matrix
 from tests.support.mortal import Killed, Mortal
@@ -42,7 +44,7 @@ def installed(client: KubeClient) -> Iterator[None]:
 
 @pytest.fixture
 def module(api: str) -> Module:
-    return Module("kube_proxy", {"kubeconfig": api})
+    return Module("kube_proxy", {"kubeconfig": api, "force": True})
 
 
 def contents(client: KubeClient) -> list[dict[str, Any]]:
@@ -81,7 +83,8 @@ def test_state_matrix_there_and_back(module: Module, client: KubeClient) -> None
 @pytest.mark.usefixtures("installed")
 def test_killed_before_every_write_and_run_again(client: KubeClient) -> None:
     before = contents(client)[0]["data"]
-    for act, undo in ((remove, bring_back), (bring_back, remove)):
+    away = partial(remove, force=True)
+    for act, undo in ((away, bring_back), (bring_back, away)):
         step = 0
         while True:
             try:
@@ -112,6 +115,33 @@ def test_what_stands_in_the_way_is_named(module: Module, client: KubeClient) -> 
     client.delete(DAEMON_SET, propagation="Background")
     assert "it is not there, and no backup of it is" in module.fails(state="present")
     assert "missing required arguments: state" in module.fails()
+
+
+@pytest.mark.usefixtures("installed")
+def test_only_what_somebody_replaces_is_removed(module: Module, client: KubeClient) -> None:
+    message = module.fails(state="absent", force=False)
+    assert "DaemonSet 'kube-system/kube-proxy': nobody serves Services in its place" in message
+    assert contents(client)
+    pod = {
+        "containers": [{"name": "agent", "image": "quay.io/cilium/cilium:v1.18.0"}],
+        "nodeSelector": {"nobody": "has"},
+    }
+    template = {"metadata": {"labels": {"app": "cilium"}}, "spec": pod}
+    spec = {"selector": {"matchLabels": {"app": "cilium"}}, "template": template}
+    place = {"name": "cilium", "namespace": "default"}
+    agents = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": place, "spec": spec}
+    settings = {"name": CILIUM.name, "namespace": CILIUM.namespace}
+    told = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": {"kube-proxy-replacement": "true"}}
+    client.patch(CONFIG_MAP, {"data": {"config.conf": CONFIGURATION + "ipvs: {excludeCIDRs: [192.0.2.0/24]}\n"}})
+    try:
+        client.create(agents)
+        client.create(told)
+        assert module.succeeds(state="absent", force=False)["exclude_cidrs"] == ["192.0.2.0/24"]
+        # Again from the backup, for nodes that were not reached before.
+        assert module.succeeds(state="absent", force=False)["exclude_cidrs"] == ["192.0.2.0/24"]
+    finally:
+        client.delete(CILIUM, propagation="Background")
+        client.delete(ref_of(agents), propagation="Background")
 
 
 @pytest.mark.usefixtures("installed")

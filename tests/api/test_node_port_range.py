@@ -169,9 +169,22 @@ def test_an_api_server_that_does_not_come_back_gets_its_manifest_back(
     pods.hangs = True
     message = module.fails(range="30000-31000", timeout=2)
     assert "kube-apiserver with --service-node-port-range=30000-31000: it is not ready after 2 s" in message
-    assert "The manifest from before is back, and its API server is ready" in message
+    assert "The flag from before is back, and its API server is ready" in message
     assert manifest.read_text() == before
     assert pods.starts == 2
+
+
+def test_a_rerun_gives_back_the_flag_alone(control_plane: tuple[Module, PlayedStaticPod, Path]) -> None:
+    """An upgrade has written the manifest anew since the first change, and must not be undone."""
+    module, pods, manifest = control_plane
+    assert module.succeeds(range="30000-32000")["changed"] is True
+    pods.crash()
+    manifest.write_text(manifest.read_text() + "# of an upgrade\n")
+    message = module.fails(range="30000-32000", timeout=2)
+    assert "The flag from before is back" in message
+    text = manifest.read_text()
+    assert text.endswith("# of an upgrade\n")
+    assert FLAG not in text
 
 
 # Python of a host of the role: it sees a folder of its own as /etc/kubernetes.
@@ -252,7 +265,7 @@ def test_one_control_plane_after_the_other(
     first.pods.hangs = True
     failed = play(api, tmp_path, two, node_port_range_ports="30000-31000", node_port_range_timeout=5)
     assert failed.status != 0
-    assert "The manifest from before is back" in failed.said, failed.said
+    assert "The flag from before is back" in failed.said, failed.said
     assert [one.manifest.read_text() for one in two] == before, "the second one keeps serving when the first does not"
     assert second.pods.starts == starts[1]
     assert live(client)[0] == CONFIGURATION

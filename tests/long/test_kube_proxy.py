@@ -65,6 +65,16 @@ def from_node(bed: Bed, source: Node, target: str) -> str:
     return bed.must(source, f"python3 -c '{CONNECT}' {host} {port}").strip()
 
 
+def foreign_rules(bed: Bed) -> list[str]:
+    """All rules of the nodes that are not kube-proxy's or kubelet's, in their order: Flannel's and the firewall's."""
+    listed = (
+        "iptables-save; ip6tables-save; nft list table inet netops_kubernetes | sed 's/ packets [0-9]* bytes [0-9]*//'"
+    )
+    lines = [line for node in bed.nodes for line in bed.must(node, listed).splitlines()]
+    # What begins so is of iptables-save, and no rule of it.
+    return [line for line in lines if not line.startswith(("#", "*", ":", "COMMIT")) and "KUBE-" not in line]
+
+
 def evidence(bed: Bed) -> list[str]:
     """What tells why a connection failed: which modules ran when on the nodes, and which packets nobody answered."""
     steps = "journalctl --no-pager --output=short-unix --since=-10min | grep -E 'ansible-.*(bridge|rollout|proxy)'"
@@ -97,6 +107,8 @@ def test_every_direction_under_connections_and_nodeports_stay_their_peers_own(se
 def switch_everywhere(serving: Bed, served: Served) -> None:
     """Every mode from every other, under connections, while NodePorts are closed to what is no node."""
     assert {from_outside(serving, node, served.node_port) for node in serving.nodes} == {"dropped"}, "iptables"
+    others = foreign_rules(serving)
+    assert any("FLANNEL" in rule for rule in others)
     for mode in ("ipvs", "nftables", "iptables", "nftables", "ipvs", "iptables"):
         with connecting(serving, of_services(served)) as flows:
             played = play(serving, kube_proxy_mode=mode)
@@ -106,19 +118,27 @@ def switch_everywhere(serving: Bed, served: Served) -> None:
             print(f"to {mode}:", *evidence(serving), sep="\n")
         assert modes(serving) == [mode, mode]
         assert outside == {"dropped"}, mode
+        assert foreign_rules(serving) == others, mode
         for target, flow in flows.items():
             print(f"to {mode}, {target}: {flow}")
             assert len(flow.attempts) > 100
             for attempt in flow.failed:
                 print(f"  begun at {attempt.begin:.3f}, after {attempt.seconds:.3f} s: {attempt.verdict}")
             assert len(flow.failed) <= TROUBLE, f"to {mode}, {target}: {flow}"
+            # Trouble is while a node is switched, and none comes after that.
+            assert not flow.failed or flow.failed[-1].begin - flow.failed[0].begin <= 1.0, (
+                f"to {mode}, {target}: {flow}"
+            )
 
 
 def test_removed_and_brought_back(serving: Bed, served: Served) -> None:
     assert play(serving, kube_proxy_mode="ipvs").status == 0
     before = api(serving).get(DAEMON_SET)
     assert before
-    assert all(entry_point(serving, "kube_proxy", "remove").values())
+    refused = run(serving.folder / "inventory", ROLE, role_under_test="kube_proxy", entry_point="remove")
+    assert "nobody serves Services in its place" in refused.said
+    assert api(serving).get(DAEMON_SET)
+    assert all(entry_point(serving, "kube_proxy", "remove", kube_proxy_remove_force=True).values())
     assert api(serving).get(DAEMON_SET) is None
     for node in serving.nodes:
         assert serving.must(node, "ipvsadm -Ln | grep -c -E '^(TCP|UDP)' || true").strip() == "0"
@@ -126,6 +146,7 @@ def test_removed_and_brought_back(serving: Bed, served: Served) -> None:
         # The kubelet's own chains stay.
         assert "KUBE-SERVICES" not in serving.must(node, "iptables-save; ip6tables-save")
         assert from_node(serving, node, served.cluster_ip) != "open"
+    # It is gone already, so nothing needs to be forced.
     assert not any(entry_point(serving, "kube_proxy", "remove").values())
 
     assert any(entry_point(serving, "kube_proxy", "restore").values())

@@ -41,6 +41,12 @@ class PlayedStaticPod:
         if self._process:
             self._process.end()
 
+    def crash(self) -> None:
+        """End the program, and start none until the manifest changes and the kubelet does not hang."""
+        self.hangs = True
+        if self._process:
+            self._process.end()
+
     def _play(self) -> None:
         text = ""
         while not self._end.wait(0.1):

@@ -83,23 +83,28 @@ def carry_out(job: Job, *, check: bool) -> tuple[str, str]:
         files.replace(job.path, after)
     # Also where nothing changed: a run that was killed here has not waited.
     if not wait(job, after):
-        _go_back(job, before if after != before else backup or before)
+        # The flag alone: an upgrade may have written the rest of the manifest since the first change.
+        first = flags_of(backup or before, job.subject).get(job.flag, "")
+        _go_back(job, before if after != before else with_flag(before, job.flag, first, job.subject), after)
     if job.value is None:
         files.remove(job.backup)
         files.remove_empty_folder(str(Path(job.backup).parent))
     return before, after
 
 
-def _go_back(job: Job, text: str) -> None:
+def _go_back(job: Job, text: str, live: str) -> None:
     said = last_words()
-    files.replace(job.path, text)
-    is_back = wait(job, text)
+    if text == live:
+        outcome = "Nothing was changed: it had this flag before. Look for what it lacks"
+    else:
+        files.replace(job.path, text)
+        is_back = wait(job, text)
+        outcome = f"The flag from before is back, and its API server is {'ready' if is_back else 'not ready either'}"
     raise ApiServerError(
         f"kube-apiserver with --{job.flag}={job.value}",
         f"it is not ready after {job.timeout:.0f} s",
         "an answer to /readyz",
-        f"The manifest from before is back, and its API server is {'ready' if is_back else 'not ready either'}"
-        + (f"; the new one said: {' | '.join(said)}" if said else ""),
+        outcome + (f"; the new one said: {' | '.join(said)}" if said else ""),
     )
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SUBJECT = "config.conf"
 GATE = ("featureGates", IPVS_GATE)
+METRICS_ADDRESS = "127.0.0.1:10249"
+HEALTH_ADDRESS = "0.0.0.0:10256"
 # Seconds; a period of 0 means the default.
 SYNC_PERIOD = 30.0
 MIN_SYNC_PERIOD = {"iptables": 1.0, "nftables": 1.0, "ipvs": 0.0}
@@ -76,6 +78,21 @@ def read(text: str) -> dict[str, Any]:
 def mode_of(content: Mapping[str, Any], minor: int) -> str:
     """The mode in which kube-proxy will serve."""
     return str(content.get("mode") or default_mode(minor))
+
+
+def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a configuration demands of the nodes, by the options' names; what it leaves open as kube-proxy fills it in.
+
+    The scheduler's default stands in pkg/proxy/ipvs/proxier.go, the addresses' in v1alpha1/defaults.go.
+    """
+    ipvs = content.get("ipvs") or {}
+    return {
+        "scheduler": str(ipvs.get("scheduler") or "rr"),
+        "strict_arp": bool(ipvs.get("strictARP")),
+        "exclude_cidrs": [str(one) for one in ipvs.get("excludeCIDRs") or []],
+        "metrics_bind_address": str(content.get("metricsBindAddress") or METRICS_ADDRESS),
+        "healthz_bind_address": str(content.get("healthzBindAddress") or HEALTH_ADDRESS),
+    }
 
 
 def edit(text: str, wanted: Mapping[Place, Any], minor: int) -> str:

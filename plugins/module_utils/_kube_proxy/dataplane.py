@@ -225,11 +225,23 @@ def _listed(ends: Iterable[str]) -> str:
     return ", ".join(ordered[:5]) + (f" and {len(ordered) - 5} more" if len(ordered) > 5 else "")
 
 
-def other_schedulers(table: Iterable[VirtualServer], scheduler: str) -> list[str]:
-    """The virtual servers that have another scheduler than the one asked for; one line each."""
+def other_schedulers(wanted: Iterable[Server], table: Iterable[VirtualServer], scheduler: str) -> list[str]:
+    """The virtual servers that have another scheduler than the one asked for; one line each.
+
+    Those of other programs are not judged.
+    """
+    keys = {(server.protocol, server.address, server.port) for server in wanted}
     return [
         f"virtual server {one.protocol} {socket(one.address, one.port)}: its scheduler is {one.scheduler}; expected "
         f"{scheduler}"
         for one in table
-        if one.scheduler != scheduler
+        if one.scheduler != scheduler and {(one.protocol, one.address, one.port), (one.protocol, ANY, one.port)} & keys
     ]
+
+
+def outside(table: Iterable[VirtualServer], exclude_cidrs: Iterable[str]) -> Iterator[VirtualServer]:
+    """The virtual servers whose addresses are in none of the networks, as kube-proxy reads ``ipvs.excludeCIDRs``."""
+    networks = [ipaddress.ip_network(cidr, strict=False) for cidr in exclude_cidrs]
+    for one in table:
+        if not any(ipaddress.ip_address(one.address) in network for network in networks):
+            yield one

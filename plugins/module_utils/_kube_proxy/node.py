@@ -22,6 +22,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.left
     stale_chains,
     stale_rules,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.preflight import HEALTH_PORT, METRICS_PORT
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilter import (
     FAMILIES,
@@ -40,9 +41,9 @@ IPVSADM = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}
 CONNECT_SECONDS = 2.0
 LOOKS = 5
 # Port and path of its metrics server and of its health check.
-MODE = (10249, "/proxyMode")
-HEALTH = (10256, "/healthz")
-METRICS = (10249, "/metrics")
+MODE = (METRICS_PORT, "/proxyMode")
+HEALTH = (HEALTH_PORT, "/healthz")
+METRICS = (METRICS_PORT, "/metrics")
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,11 @@ def _ipvsadm(service: dataplane.VirtualServer) -> tuple[str, str]:
     return IPVSADM[service.protocol], services.socket(service.address, service.port)
 
 
-def observe(mode: str) -> Leftovers:
-    """What is nobody's while ``mode`` is in use."""
+def observe(mode: str, exclude_cidrs: Sequence[str] = ()) -> Leftovers:
+    """What is nobody's while ``mode`` is in use.
+
+    :param exclude_cidrs: networks whose virtual services are another program's.
+    """
     chains = find_chains(stale_chains(mode), stale_rules(mode))
     if mode == "ipvs":
         return Leftovers(chains, (), (), False, nft_tables(*NFT_TABLES, *BRIDGE_TABLES), tuple(addresses.kept()))
@@ -140,7 +144,7 @@ def observe(mode: str) -> Leftovers:
     )
     link = addresses.has_link()
     # Without its link the services are another program's: kube-proxy binds each of its addresses there.
-    services = virtual_services() if link else ()
+    services = tuple(dataplane.outside(virtual_services(), exclude_cidrs)) if link else ()
     tables = nft_tables(*(() if mode == "nftables" else NFT_TABLES), *BRIDGE_TABLES)
     return Leftovers(chains, tuple(sets), services, link, tables, tuple(addresses.kept()))
 
@@ -153,14 +157,14 @@ def nft_tables(*tables: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((family, name) for family, name in tables or NFT_TABLES if f"table {family} {name}" in listed)
 
 
-def clear(mode: str) -> list[str]:
+def clear(mode: str, exclude_cidrs: Sequence[str] = ()) -> list[str]:
     """Take away what is nobody's while ``mode`` is in use; returns what that was, one thing an item.
 
     kube-proxy rewrites its tables at any time. Where something is not as it was just seen, the node is looked at anew.
 
     :raises NodeError: a program refuses again and again, or ipvsadm is needed and missing.
     """
-    first = found = observe(mode)
+    first = found = observe(mode, exclude_cidrs)
     for remaining in reversed(range(LOOKS)):
         try:
             clean(found)
@@ -168,7 +172,7 @@ def clear(mode: str) -> list[str]:
         except NodeError:
             if not remaining:
                 raise
-            found = observe(mode)
+            found = observe(mode, exclude_cidrs)
     return first.lines
 
 
@@ -228,7 +232,7 @@ def problems(
     while True:
         found = dataplane.problems(wanted, served(mode, wanted))
         if mode == "ipvs" and scheduler:
-            found += dataplane.other_schedulers(virtual_services(), scheduler)
+            found += dataplane.other_schedulers(wanted, virtual_services(), scheduler)
         if not found or time.monotonic() > deadline:
             return found or list(_unanswered(wanted, sample))
         time.sleep(0.5)

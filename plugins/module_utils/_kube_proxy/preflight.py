@@ -11,6 +11,7 @@ documentation of NodeLocal DNSCache (mode ipvs). Flannel asks for nothing: its r
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 # pkg/util/kernel (NFTablesKubeProxyKernelVersion), and sigs.k8s.io/knftables.
 NFTABLES_KERNEL = (5, 13)
 NFTABLES_PROGRAM = (1, 0, 1)
+# Where kube-proxy tells its mode and its health (pkg/cluster/ports/ports.go).
+METRICS_PORT = 10249
+HEALTH_PORT = 10256
 
 
 class PreflightError(NetopsError):
@@ -43,11 +47,15 @@ class Wish:
     :param mode: ``iptables``, ``ipvs`` or ``nftables``.
     :param scheduler: of mode ipvs.
     :param strict_arp: of mode ipvs.
+    :param metrics_bind_address: where kube-proxy tells its mode; empty for its default, as the next.
+    :param healthz_bind_address: where it tells whether it is healthy.
     """
 
     mode: str
     scheduler: str = "rr"
     strict_arp: bool = False
+    metrics_bind_address: str = ""
+    healthz_bind_address: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,7 @@ def _of_cluster(wish: Wish, cluster: ClusterFacts, nodes: Mapping[str, NodeFacts
             "one of the two",
             "Remove kube-proxy with tasks_from: remove, or turn the replacement off first",
         )
+    yield from _of_addresses(wish)
     refusal = ipvs_refusal(cluster.version) if wish.mode == "ipvs" else ""
     if refusal:
         yield PreflightError("mode ipvs", refusal, remedy="Set kube_proxy_mode to nftables, its successor")
@@ -130,6 +139,33 @@ def _of_cluster(wish: Wish, cluster: ClusterFacts, nodes: Mapping[str, NodeFacts
         )
     if wish.mode == "ipvs":
         yield from _of_ipvs(wish, cluster, nodes)
+
+
+def _of_addresses(wish: Wish) -> Iterator[PreflightError]:
+    """kube-proxy must be asked on each node, or a node would count as one that does not come to serve."""
+    for field, address, port in (
+        ("metricsBindAddress", wish.metrics_bind_address, METRICS_PORT),
+        ("healthzBindAddress", wish.healthz_bind_address, HEALTH_PORT),
+    ):
+        if address and not _is_reached(address, port):
+            yield PreflightError(
+                field,
+                f"it is {address}, and each node's kube-proxy is asked on localhost:{port}",
+                f"port {port}, of every address or of the loopback one",
+                "Give it this for the time of the switch, with the module kube_proxy_config",
+            )
+
+
+def _is_reached(address: str, port: int) -> bool:
+    """Whether localhost and a port lead to an address, whose own port may be left out."""
+    try:
+        host = ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        name, _colon, asked = address.rpartition(":")
+        host = ipaddress.ip_address(name.strip("[]"))
+        if asked != str(port):
+            return False
+    return host.is_unspecified or host.is_loopback
 
 
 def _of_nftables(cluster: ClusterFacts) -> Iterator[PreflightError]:

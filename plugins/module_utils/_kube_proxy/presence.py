@@ -25,7 +25,14 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     ref_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import CONFIG_MAP, DAEMON_SET, HELD
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import read, settings_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    HELD,
+    KEY,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.surroundings import replacement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,19 +53,28 @@ class PresenceError(NetopsError):
     """kube-proxy cannot be removed, or restored, as things are."""
 
 
-def remove(client: KubeClient, *, check: bool) -> list[str]:
+def remove(client: KubeClient, *, check: bool, force: bool = False) -> list[str]:
     """Remove kube-proxy's DaemonSet and ConfigMap once they are kept, and let kubeadm leave it so.
 
     The backup is first, so that a run which is killed loses nothing; kubeadm is second, so that no upgrade in between
     brings half of it back.
 
+    :param force: also where nobody serves Services in its place.
     :returns: what was done, or would be, a line each.
-    :raises PresenceError: a roll-out is under way, or a backup of another installation is there.
+    :raises PresenceError: nobody serves Services in its place, a roll-out is under way, or a backup of another
+        installation is there.
     """
     live = [obj for obj in (client.get(CONFIG_MAP), client.get(DAEMON_SET)) if obj is not None]
     if any(HELD in (obj["metadata"].get("annotations") or {}) for obj in live):
         raise PresenceError(
             str(DAEMON_SET), "a roll-out is under way", "one that is finished or reverted", "End it with the role first"
+        )
+    if live and not force and not replacement(client):
+        raise PresenceError(
+            str(DAEMON_SET),
+            "nobody serves Services in its place, so that none would answer",
+            "Cilium with kube-proxy-replacement, or Calico with bpfEnabled",
+            "Turn the replacement on first, or set force (of the role: kube_proxy_remove_force) where another does it",
         )
     done = []
     if live:
@@ -129,6 +145,14 @@ def _create(client: KubeClient, obj: Object, *, check: bool) -> list[str]:
         # A run that was killed has made it already.
         return []
     return [f"{obj['kind']} '{obj['metadata']['namespace']}/{obj['metadata']['name']}' restored"]
+
+
+def excluded(client: KubeClient) -> list[str]:
+    """The networks whose virtual services were not kube-proxy's, as the configuration in the backup has them."""
+    backup = client.get(BACKUP)
+    kept = json.loads(backup["data"][ENTRY]) if backup else []
+    texts = [obj["data"][KEY] for obj in kept if obj["kind"] == "ConfigMap" and KEY in (obj.get("data") or {})]
+    return [cidr for text in texts for cidr in settings_of(read(text))["exclude_cidrs"]]
 
 
 def _bare(obj: Mapping[str, Any]) -> Object:

@@ -23,7 +23,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._node import fil
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import exists, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
@@ -36,8 +36,8 @@ CALICO_FOLLOWS = 32
 KUBELET_CONFIGURATION = "/var/lib/kubelet/config.yaml"
 FIREWALLD_CONFIGURATION = "/etc/firewalld/firewalld.conf"
 STRICT = re.compile(r"^\s*StrictForwardPorts\s*=\s*yes\s*$", re.MULTILINE | re.IGNORECASE)
-# Without a program of their own: found by their images.
-ANNOUNCERS = {"MetalLB": "metallb/speaker", "kube-vip": "kube-vip/kube-vip"}
+# MetalLB answers ARP for what such an object names; before it had these, its layer 2 was told nowhere so clearly.
+LAYER_2 = ("metallb.io/v1beta1", "L2Advertisement")
 MODULE_NAMES = re.compile(r"ip_vs(_[a-z]+)?|nf_conntrack|nf_tables")
 
 
@@ -49,7 +49,13 @@ def require(client: KubeClient, asked: Mapping[str, Any]) -> tuple[str, list[str
     :raises PreflightError: something does; the text names all of it.
     """
     version = Cluster(client).version
-    wish = Wish(asked["mode"], asked["scheduler"], asked["strict_arp"])
+    wish = Wish(
+        asked["mode"],
+        asked["scheduler"],
+        asked["strict_arp"],
+        asked["metrics_bind_address"],
+        asked["healthz_bind_address"],
+    )
     nodes = {told["name"]: read_node(told) for told in asked["nodes"]}
     troubles, notices = judge(wish, cluster_facts(client, version), nodes)
     if len(troubles) == 1:
@@ -68,7 +74,8 @@ def cluster_facts(client: KubeClient, version: str) -> ClusterFacts:
 
     :param version: kube-proxy's.
     """
-    images = dict(_images(client))
+    containers = tuple(_containers(client))
+    images = {str(one["image"]) for one in containers}
     calico = next((image for image in images if "calico/node" in image), "")
     felix = client.get(ObjectRef(*FELIX)) if calico else None
     spec = (felix or {}).get("spec") or {}
@@ -76,7 +83,7 @@ def cluster_facts(client: KubeClient, version: str) -> ClusterFacts:
     return ClusterFacts(
         version=version,
         replacement=_replacement(client, images, spec),
-        announcers=tuple(name for name, image in ANNOUNCERS.items() if any(image in one for one in images)),
+        announcers=tuple(_announcers(client, containers)),
         calico_nftables=str(spec.get("nftablesMode") or default_nftables(calico)) if calico else None,
         has_node_local_dns=any("k8s-dns-node-cache" in image for image in images),
         dns_address=str(dns["spec"].get("clusterIP") or "") if dns else "",
@@ -93,23 +100,42 @@ def default_nftables(image: str) -> str:
     return "Disabled" if found and int(found[1]) < CALICO_FOLLOWS else "Auto"
 
 
-def _images(client: KubeClient) -> Iterator[tuple[str, str]]:
-    """Images of what runs on nodes as such, and whose they are: DaemonSets, and static pods of ``kube-system``."""
-    owners: list[tuple[str, Mapping[str, Any]]] = [
-        (one["metadata"]["name"], one["spec"]["template"]["spec"]) for one in client.list("apps/v1", "DaemonSet")
-    ]
+def replacement(client: KubeClient) -> str:
+    """Who serves Services instead of kube-proxy; empty when nobody does."""
+    images = {str(one["image"]) for one in _containers(client)}
+    has_calico = any("calico/node" in image for image in images)
+    felix = (client.get(ObjectRef(*FELIX)) or {}) if has_calico else {}
+    return _replacement(client, images, felix.get("spec") or {})
+
+
+def _containers(client: KubeClient) -> Iterator[Mapping[str, Any]]:
+    """Containers of what runs on nodes as such: DaemonSets, and kube-vip as a static pod of ``kube-system``."""
+    for one in client.list("apps/v1", "DaemonSet"):
+        yield from one["spec"]["template"]["spec"]["containers"]
     # kube-vip is a static pod where it carries the control plane's address.
-    owners += [
-        (one["metadata"]["name"], one["spec"])
-        for one in client.list("v1", "Pod", "kube-system")
-        if "kube-vip" in one["metadata"]["name"]
-    ]
-    for name, spec in owners:
-        for container in spec["containers"]:
-            yield container["image"], name
+    for one in client.list("v1", "Pod", "kube-system"):
+        if "kube-vip" in one["metadata"]["name"]:
+            yield from one["spec"]["containers"]
 
 
-def _replacement(client: KubeClient, images: Mapping[str, str], felix: Mapping[str, Any]) -> str:
+def _announcers(client: KubeClient, containers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Who answers ARP for Services' addresses; with BGP nobody does.
+
+    kube-vip's settings: ``vip_arp`` and ``svc_enable`` (kube-vip.io/docs/installation/flags).
+    """
+    containers = tuple(containers)
+    if any("metallb/speaker" in one["image"] for one in containers) and (
+        not client.serves(*LAYER_2) or any(True for _one in client.list(*LAYER_2))
+    ):
+        yield "MetalLB"
+    for one in containers:
+        settings = {item["name"]: str(item.get("value") or "") for item in one.get("env") or []}
+        if "kube-vip/kube-vip" in one["image"] and settings.get("vip_arp") == settings.get("svc_enable") == "true":
+            yield "kube-vip"
+            return
+
+
+def _replacement(client: KubeClient, images: Iterable[str], felix: Mapping[str, Any]) -> str:
     if any("cilium/cilium" in image for image in images):
         settings: Object = (client.get(CILIUM) or {}).get("data") or {}
         # Cilium up to 1.13 knew more words; those that leave kube-proxy its work are these two.

@@ -16,6 +16,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.conf
     mode_of,
     read,
     require_sound,
+    settings_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import ipvs_notice, minor_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import given
@@ -52,10 +53,12 @@ def configure(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         client = connect(asked)
         outcome = _configure_cluster(client, asked, change, wanted, check=check)
         requests, name = client.requests, str(rollout.CONFIG_MAP)
-    mode = mode_of(read(outcome.after), minor_of(outcome.version))
+    content = read(outcome.after)
+    mode = mode_of(content, minor_of(outcome.version))
     return {
         "changed": outcome.before != outcome.after or outcome.restarted,
         "mode": mode,
+        "settings": settings_of(content),
         "restarted": outcome.restarted,
         "pending_nodes": list(outcome.pending_nodes),
         "api_requests": requests,

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.dataplane import (
     VirtualServer,
     other_schedulers,
+    outside,
     parse_ip_vs,
     problems,
     served_by_ipvs,
@@ -64,11 +65,22 @@ def test_a_node_port_is_served_on_every_address() -> None:
     assert ("UDP", "", 30080) not in served_by_ipvs(table, [("UDP", 30080)])
 
 
-def test_another_scheduler_is_named() -> None:
-    assert other_schedulers(TABLE, "lc") == [
+def test_another_scheduler_is_named_where_the_server_is_a_services() -> None:
+    rows = [row(cluster_ips=["10.96.0.10"], protocol="UDP", port=53, node_port=0, external_ips=[])]
+    rows.append(row(cluster_ips=["2001:db8::a"], port=53))
+    foreign = VirtualServer("TCP", "192.0.2.80", 80, "wlc", ())
+    node_port = VirtualServer("TCP", "198.18.0.11", 30080, "sh", ())
+    assert other_schedulers(servers(rows, "a"), (*TABLE, foreign, node_port), "lc") == [
         "virtual server UDP 10.96.0.10:53: its scheduler is rr; expected lc",
         "virtual server TCP [2001:db8::a]:53: its scheduler is rr; expected lc",
+        "virtual server TCP 198.18.0.11:30080: its scheduler is sh; expected lc",
     ]
+
+
+def test_excluded_networks_are_another_programs() -> None:
+    assert tuple(outside(TABLE, [])) == TABLE
+    assert tuple(outside(TABLE, ["10.96.0.0/28", "2001:db8::/64"])) == ()
+    assert tuple(outside(TABLE, ["10.96.0.1/32"])) == TABLE[1:]
 
 
 def row(*ends: list[Any], **changes: Any) -> dict[str, Any]:

@@ -97,6 +97,18 @@ def test_what_the_cluster_forbids_is_named(mode: str, changes: dict[str, Any], m
     assert message in found[0]
 
 
+@pytest.mark.parametrize("address", ["", "127.0.0.1:10249", "0.0.0.0:10249", "[::]:10249", "0.0.0.0", "::1"])
+def test_where_kube_proxy_can_be_asked(address: str) -> None:
+    assert said(Wish("iptables", metrics_bind_address=address)) == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:10250", "198.18.0.11:10249", "[2001:db8::1]:10249", "198.18.0.11"])
+def test_where_kube_proxy_cannot_be_asked_is_named(address: str) -> None:
+    found = said(Wish("iptables", metrics_bind_address=address))
+    assert len(found) == 1
+    assert f"metricsBindAddress: it is {address}, and each node's kube-proxy is asked on localhost:10249" in found[0]
+
+
 @pytest.mark.parametrize(
     ("image", "mode"),
     [
