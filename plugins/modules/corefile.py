@@ -213,7 +213,9 @@ options:
         choices: [present, absent]
         default: present
   rewrites:
-    description: Names that are asked for under another, plugin C(rewrite) for names.
+    description: >-
+      Names that are asked for under another, plugin C(rewrite) for names. A rule is known by O(rewrites[].name) and
+      O(rewrites[].match).
     type: list
     elements: dict
     suboptions:
@@ -222,7 +224,7 @@ options:
         type: str
         required: true
       target:
-        description: What takes its place.
+        description: What takes its place. With O(rewrites[].state=absent) a rule with another one stays.
         type: str
         required: true
       match:
@@ -240,7 +242,8 @@ options:
         choices: [present, absent]
         default: present
   templates:
-    description: Answers that are made from the question, plugin C(template), known by class, type and zones.
+    description: >-
+      Answers that are made from the question, plugin C(template), known by class, type, zones and patterns.
     type: list
     elements: dict
     suboptions:
@@ -272,7 +275,8 @@ options:
         type: bool
         default: false
       state:
-        description: V(absent) takes the use out.
+        description: >-
+          V(absent) takes the use out; without O(templates[].match), all of this class, type and these zones.
         type: str
         choices: [present, absent]
         default: present
@@ -324,13 +328,14 @@ options:
       arguments:
         description: >-
           What stands behind its name. Where a plugin may stand several times, it tells which use is meant; C(forward)
-          by its first argument, C(rewrite), C(template), C(acl), C(log) and their like by all. Without it, arguments
-          that are there stay.
+          by its first argument, C(rewrite), C(template), C(acl), C(log) and their like by all, C(template) by its
+          patterns too. Without it, arguments that are there stay.
         type: list
         elements: str
       options:
         description: >-
-          Words by option, as a text or a list; null removes the option. Other options stay as they are.
+          Words by option, as a text or a list; a list of lists for an option of several lines; null removes the
+          option. All lines of an option are meant. Other options stay as they are.
         type: dict
       lines:
         description: The whole block, line by line, for options that stand several times. Lines that are equal stay.
@@ -343,7 +348,7 @@ options:
           C(rewrite) does.
         type: str
       state:
-        description: V(absent) takes the plugin out.
+        description: V(absent) takes the plugin out; without O(plugins[].arguments), all of its uses.
         type: str
         choices: [present, absent]
         default: present

@@ -21,7 +21,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree i
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 STEP = "    "
 Words = tuple[str, ...]
@@ -38,20 +38,52 @@ _IDENTITY = {
 }
 
 
+# How the name of a rule of ``rewrite name`` is compared; the first one needs not be said.
+REWRITE_MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A plugin as it shall be in a server block.
 
     :param name: the plugin.
     :param arguments: what stands behind its name; ``None`` leaves what is there.
-    :param options: words by option name; ``None`` removes the option, others stay as they are.
+    :param options: words by option name, a name with several lines once for each; ``None`` removes the option. Lines
+        of other names stay as they are.
     :param body: all lines of its block, when it is meant as a whole; ``None`` leaves what ``options`` do not name.
+    :param is_rule: whether it is a rule of ``rewrite name`` that is known by the name that is asked for, whatever
+        takes its place.
     """
 
     name: str
     arguments: Words | None = None
     options: tuple[tuple[str, Words | None], ...] = ()
     body: tuple[Words, ...] | None = None
+    is_rule: bool = False
+
+    @property
+    def patterns(self) -> Words | None:
+        """What tells one template from another of its class, type and zones; ``None`` where that is not said."""
+        if self.name != "template":
+            return None
+        if self.body is not None:
+            return _patterns(self.body)
+        matches = [(name, *words) for name, words in self.options if name == _MATCH and words is not None]
+        return _patterns(matches) if matches else None
+
+    @property
+    def said(self) -> str:
+        """It in words, as it would stand in one line."""
+        body = "; ".join(map(_line, self.body)) if self.body is not None else ""
+        return " ".join(filter(None, [_line(self.arguments or ()), f"{{ {body} }}" if body else ""]))
+
+
+_MATCH = "match"
+
+
+def _patterns(lines: Iterable[Words]) -> Words:
+    """The patterns of a template; without one it is about every name."""
+    return tuple(word for line in lines if line[0] == _MATCH for word in line[1:]) or (".*",)
 
 
 def identity_of(name: str, arguments: Words) -> Words:
@@ -60,14 +92,68 @@ def identity_of(name: str, arguments: Words) -> Words:
     return arguments if count is None else arguments[:count]
 
 
+def rule_of(arguments: Words) -> Words:
+    """A rule of ``rewrite`` in one form: ``stop name exact A. b`` and ``name a b`` are the same.
+
+    :returns: of a rule about names: ``name``, how it is compared, the name, and what is left; else the words.
+    """
+    words = arguments[1:] if arguments[:1] == ("stop",) else arguments
+    if words[:1] != ("name",):
+        return words
+    kind, rest = (words[1], words[2:]) if words[1:2] and words[1] in REWRITE_MATCHES else ("exact", words[1:])
+    if kind == "exact":
+        rest = (*(_name(word) for word in rest[:1]), *rest[1:])
+    return ("name", kind, *rest)
+
+
+def _name(word: str) -> str:
+    return word.lower().rstrip(".") or word
+
+
+_RULE_IDENTITY = 3
+
+
 def find(block: ServerBlock, name: str, arguments: Words | None) -> Directive | None:
     """The use of a plugin that is meant by these arguments; the first one when none are given."""
-    for directive in block.directives:
-        if directive.name == name and (
-            arguments is None or identity_of(name, directive.arguments) == identity_of(name, arguments)
-        ):
-            return directive
-    return None
+    return next((use for use in block.directives if _is_meant(use, Wanted(name, arguments))), None)
+
+
+def _is_meant(use: Directive, wanted: Wanted) -> bool:
+    if use.name != wanted.name:
+        return False
+    if wanted.arguments is None:
+        return True
+    if wanted.is_rule:
+        return rule_of(use.arguments)[:_RULE_IDENTITY] == rule_of(wanted.arguments)[:_RULE_IDENTITY]
+    if identity_of(use.name, use.arguments) != identity_of(wanted.name, wanted.arguments):
+        return False
+    return wanted.patterns is None or wanted.patterns == _patterns(option.words for option in use.options)
+
+
+def _places(block: ServerBlock, wanted: Wanted) -> list[int]:
+    """Where in a block the uses stand that are meant."""
+    return [place for place, use in enumerate(block.directives) if _is_meant(use, wanted)]
+
+
+def require_agreeing(wishes: Iterable[Wanted]) -> None:
+    """Refuse wishes for one server block of which one would undo another.
+
+    :raises CorefileError: two are about the same use of a plugin, and each says all of it.
+    """
+    said: dict[tuple[object, ...], Wanted] = {}
+    for wanted in wishes:
+        if wanted.body is None and not wanted.is_rule:
+            continue
+        arguments = wanted.arguments or ()
+        identity = rule_of(arguments)[:_RULE_IDENTITY] if wanted.is_rule else identity_of(wanted.name, arguments)
+        other = said.setdefault((wanted.name, wanted.is_rule, identity, wanted.patterns), wanted)
+        if (other.arguments, other.body) != (wanted.arguments, wanted.body):
+            raise CorefileError(
+                f"plugin {wanted.name}",
+                f"{wanted.said} is asked for beside {other.said}, and only one of them can be",
+                "one of the two",
+                "Take one of them out",
+            )
 
 
 def require_block(corefile: Corefile, zone: str) -> ServerBlock:
@@ -93,52 +179,74 @@ def require_block(corefile: Corefile, zone: str) -> ServerBlock:
 def put(corefile: Corefile, zone: str, wanted: Wanted) -> Corefile:
     """The Corefile with a plugin as wanted in the server block of a zone.
 
-    :raises CorefileError: there is no such block.
+    :raises CorefileError: there is no such block, or a word cannot be written.
     """
     block = require_block(corefile, zone)
-    found = find(block, wanted.name, wanted.arguments)
-    if found is None:
+    places = _places(block, wanted)
+    if not places:
         return _insert(corefile, block, wanted)
-    text = _set_arguments(corefile.text, found, wanted.arguments)
-    edited = corefile if text == corefile.text else parse(text)
+    place = places[0]
+    if wanted.is_rule:
+        # The first one stops, so what is behind it under the same name has no effect.
+        corefile = _without(corefile, zone, places[1:])
+    # Edits inside a plugin leave its place among the others as it is.
+    found = require_block(corefile, zone).directives[place]
+    if not wanted.is_rule or rule_of(found.arguments) != rule_of(wanted.arguments or ()):
+        text = _set_arguments(corefile.text, found, wanted.arguments)
+        corefile = corefile if text == corefile.text else parse(text)
     if wanted.body is not None:
-        return _put_body(edited, zone, wanted, wanted.body)
-    for name, words in wanted.options:
-        found_now = find(require_block(edited, zone), wanted.name, wanted.arguments)
-        text = _set_option(edited.text, found_now, name, words) if found_now else edited.text
-        edited = edited if text == edited.text else parse(text)
-    return edited
+        return _put_lines(corefile, (zone, place), wanted.body)
+    for name in dict.fromkeys(name for name, _words in wanted.options):
+        lines = tuple((name, *words) for one, words in wanted.options if one == name and words is not None)
+        corefile = _put_lines(corefile, (zone, place), lines, name)
+    return corefile
 
 
-def remove(corefile: Corefile, zone: str, name: str, arguments: Words | None = None) -> Corefile:
-    """The Corefile without a plugin of a zone's block, and without the lines that it leaves empty.
+def remove(corefile: Corefile, zone: str, unwanted: Wanted) -> Corefile:
+    """The Corefile without the uses of a plugin in a zone's block that are meant, and without lines left empty.
 
-    Comments beside it stay: only people know what they say.
+    Comments beside them stay: only people know what they say.
+
+    :param unwanted: its name, and what tells which uses are meant; all of them where nothing does.
     """
     block = corefile.server(zone)
-    found = find(block, name, arguments) if block else None
-    return corefile if found is None else parse(without_lines(corefile.text, found.start, found.end))
+    if block is None:
+        return corefile
+    places = _places(block, unwanted)
+    if unwanted.is_rule:
+        # Only where that name is rewritten to this one.
+        count, rule = _RULE_IDENTITY + 1, rule_of(unwanted.arguments or ())
+        places = [place for place in places if rule_of(block.directives[place].arguments)[:count] == rule[:count]]
+    return _without(corefile, zone, places)
 
 
-def move(corefile: Corefile, zone: str, moved: Words, before: Words) -> Corefile:
+def _without(corefile: Corefile, zone: str, places: Sequence[int]) -> Corefile:
+    uses = require_block(corefile, zone).directives
+    for place in reversed(places):
+        corefile = parse(without_lines(corefile.text, uses[place].start, uses[place].end))
+    return corefile
+
+
+def move(corefile: Corefile, zone: str, moved: Wanted, before: Words) -> Corefile:
     """The Corefile with a plugin, and the comment above it, right before another plugin of the same block.
 
-    :param moved: its name, and its arguments where they tell which use is meant.
-    :param before: those of the other.
+    :param moved: its name, and what tells which use is meant.
+    :param before: the name of the other, and its arguments where they tell which use is meant.
     :raises CorefileError: one of the two is not there, or shares a line with something else.
     """
     block = require_block(corefile, zone)
-    one, other = (_require_use(block, zone, words) for words in (moved, before))
+    one, other = (_require_use(block, zone, use) for use in (moved, Wanted(before[0], before[1:] or None)))
     name = f"the block of {zone!r}"
     spans = [_lines_of(corefile.text, use.start, use.end, f"plugin {use.name} in {name}") for use in (one, other)]
     return corefile if one is other else _moved(corefile, *spans)
 
 
-def _require_use(block: ServerBlock, zone: str, words: Words) -> Directive:
-    found = find(block, words[0], words[1:] or None)
-    if found is None:
-        raise CorefileError("Corefile", f"plugin {_line(words)} is not in the block of {zone!r}", "both plugins there")
-    return found
+def _require_use(block: ServerBlock, zone: str, meant: Wanted) -> Directive:
+    for use in block.directives:
+        if _is_meant(use, meant):
+            return use
+    words = _line((meant.name, *(meant.arguments or ())))
+    raise CorefileError("Corefile", f"plugin {words} is not in the block of {zone!r}", "both plugins there")
 
 
 def _moved(corefile: Corefile, lines: tuple[int, int], target: tuple[int, int]) -> Corefile:
@@ -177,10 +285,9 @@ def put_block(corefile: Corefile, zone: str, plugins: tuple[Wanted, ...]) -> Cor
     What else a block has stays.
     """
     if corefile.server(zone) is None:
-        newline, indent = _newline(corefile.text), _indent_of(corefile)
+        newline = _newline(corefile.text)
         joint = "" if not corefile.text or corefile.text.endswith("\n") else newline
-        lines = "".join(f"{indent}{_written(one, indent, newline, indent)}{newline}" for one in plugins)
-        return parse(f"{corefile.text}{joint}{quote(zone)} {{{newline}{lines}}}{newline}")
+        corefile = parse(f"{corefile.text}{joint}{quote(zone)} {{{newline}}}{newline}")
     for wanted in plugins:
         corefile = put(corefile, zone, wanted)
     return corefile
@@ -320,17 +427,6 @@ def _set_arguments(text: str, found: Directive, arguments: Words | None) -> str:
     return text[: found.head[0].end] + words + text[found.head[-1].end :]
 
 
-def _set_option(text: str, found: Directive, name: str, words: Words | None) -> str:
-    present = found.option(name)
-    if words is None:
-        return without_lines(text, present.tokens[0].start, present.tokens[-1].end) if present else text
-    if present is not None:
-        return _set_words(text, present, words)
-    # Entries of hosts come before what falls through.
-    late = found.option("fallthrough") if found.name == "hosts" and name != "fallthrough" else None
-    return _add_line(text, found, (name, *words), late)
-
-
 def _set_words(text: str, present: Option, words: Words) -> str:
     if present.words[1:] == words:
         return text
@@ -350,35 +446,45 @@ def _add_line(text: str, found: Directive, words: Words, before: Option | None =
     return f"{text[:anchor].rstrip(' ')}{newline}{inner}{_line(words)}{newline}{outer}{text[anchor:]}"
 
 
-def _put_body(corefile: Corefile, zone: str, wanted: Wanted, body: tuple[Words, ...]) -> Corefile:
-    """The lines of a plugin's block made to mean ``body``: what is equal stays as it is written.
+def _put_lines(corefile: Corefile, at: tuple[str, int], lines: tuple[Words, ...], name: str = "") -> Corefile:
+    """The lines of a plugin's block made to mean ``lines``: what is equal stays as it is written.
 
+    :param at: the plugin: the zone of its server block, and its place in it.
+    :param name: the option that is meant; the lines of others stay. Without it the whole block is meant.
     :raises CorefileError: a word of it cannot be written.
     """
-    first = find(require_block(corefile, zone), wanted.name, wanted.arguments)
+    zone, place = at
+    found = require_block(corefile, zone).directives[place]
     # Each line goes, comes or is written anew once.
-    for _change in range(len(body) + len(first.options if first else ()) + 1):
-        found = find(require_block(corefile, zone), wanted.name, wanted.arguments)
-        if found is None:
-            return corefile
-        present = [option.words for option in found.options]
-        matcher = difflib.SequenceMatcher(None, present, list(body), autojunk=False)
+    for _change in range(len(lines) + len(found.options) + 1):
+        found = require_block(corefile, zone).directives[place]
+        present = [option for option in found.options if name in ("", option.name)]
+        words = [option.words for option in present]
+        matcher = difflib.SequenceMatcher(None, words, list(lines), autojunk=False)
         changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
         if not changes:
             return corefile
         # One change, then again: offsets are true for one only.
-        kind, at, last, low, _high = changes[-1]
+        kind, first, last, low, _high = changes[-1]
         if kind == "delete":
-            option = found.options[last - 1]
+            option = present[last - 1]
             corefile = parse(without_lines(corefile.text, option.tokens[0].start, option.tokens[-1].end))
-        elif kind == "replace" and present[at][0] == body[low][0]:
-            corefile = parse(_set_words(corefile.text, found.options[at], body[low][1:]))
+        elif kind == "replace" and words[first][0] == lines[low][0]:
+            corefile = parse(_set_words(corefile.text, present[first], lines[low][1:]))
         elif kind == "replace":
-            option = found.options[at]
-            text = corefile.text
-            corefile = parse(text[: option.tokens[0].start] + _line(body[low]) + text[option.tokens[-1].end :])
+            option, text = present[first], corefile.text
+            corefile = parse(text[: option.tokens[0].start] + _line(lines[low]) + text[option.tokens[-1].end :])
         else:
-            before = found.options[at] if at < len(found.options) else None
-            corefile = parse(_add_line(corefile.text, found, body[low], before))
-    lines = "; ".join(_line(words) for words in body)
-    raise CorefileError(f"plugin {wanted.name}", f"these lines cannot be written: {lines}", "other words")
+            before = present[first] if first < len(present) else _behind(found, present, name)
+            corefile = parse(_add_line(corefile.text, found, lines[low], before))
+    said = "; ".join(map(_line, lines))
+    raise CorefileError(f"plugin {found.name}", f"these lines cannot be written: {said}", "other words")
+
+
+def _behind(found: Directive, present: Sequence[Option], name: str) -> Option | None:
+    """The line before which one more line of an option stands; nothing for the end of the block."""
+    if name and present:
+        at = [option is present[-1] for option in found.options].index(True) + 1
+        return found.options[at] if at < len(found.options) else None
+    # Entries of hosts come before what falls through.
+    return found.option("fallthrough") if name and found.name == "hosts" and name != "fallthrough" else None

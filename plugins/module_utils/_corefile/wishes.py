@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
+    REWRITE_MATCHES,
     Wanted,
     Words,
     move,
@@ -20,6 +21,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit i
     put_block,
     remove,
     remove_block,
+    require_agreeing,
     require_block,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import tokenize
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 POLICIES = ("random", "round_robin", "sequential")
-MATCHES = ("exact", "prefix", "suffix", "substring", "regex")
+MATCHES = REWRITE_MATCHES
 ACL_ACTIONS = ("allow", "block", "filter", "drop")
 CACHE_OPTIONS = ("success", "denial", "prefetch", "serve_stale", "servfail")
 POD_MODES = ("disabled", "insecure", "verified")
@@ -62,17 +64,20 @@ def fulfil(corefile: Corefile, params: Mapping[str, Any]) -> Corefile:
     """The Corefile as wished; equal to the given one when it is so already.
 
     :param params: the parameters of module ``corefile``; what is ``None`` or empty stays as it is.
-    :raises CorefileError: there is no server block for the zone, a wish that no text can hold, or a text that lacks a
-        brace which CoreDNS does not miss.
+    :raises CorefileError: there is no server block for the zone, a wish that no text can hold, two of which one would
+        undo the other, or a text that lacks a brace which CoreDNS does not miss.
     """
     zone = params.get("zone") or "."
     corefile.require_ends()
-    for wish in _wished_plugins(corefile, zone, params):
+    wishes = _wished_plugins(corefile, zone, params)
+    require_agreeing(wish.wanted for wish in wishes if wish.is_wanted)
+    for wish in wishes:
         corefile = _fulfil_plugin(corefile, zone, wish)
     for one in _wished_zones(corefile, params):
         if not one.is_wanted:
             corefile = remove_block(corefile, one.zone)
             continue
+        require_agreeing(wish.wanted for wish in one.plugins if wish.is_wanted)
         corefile = put_block(corefile, one.zone, tuple(wish.wanted for wish in one.plugins if wish.is_wanted))
         for wish in one.plugins:
             if not wish.is_wanted or wish.before:
@@ -92,9 +97,9 @@ def forwarded(params: Mapping[str, Any]) -> list[str]:
 def _fulfil_plugin(corefile: Corefile, zone: str, wish: PluginWish) -> Corefile:
     wanted = wish.wanted
     if not wish.is_wanted:
-        return remove(corefile, zone, wanted.name, wanted.arguments)
+        return remove(corefile, zone, wanted)
     corefile = put(corefile, zone, wanted)
-    return move(corefile, zone, (wanted.name, *(wanted.arguments or ())), wish.before) if wish.before else corefile
+    return move(corefile, zone, wanted, wish.before) if wish.before else corefile
 
 
 # ---- the block of one zone -------------------------------------------------------------------------------------------
@@ -156,23 +161,27 @@ def _is_present(asked: Mapping[str, Any]) -> bool:
 
 
 def _rewrite(asked: Mapping[str, Any]) -> PluginWish:
-    """One rule of plugin ``rewrite`` about names."""
+    """One rule of plugin ``rewrite`` about names, known by the name that is asked for."""
     match = asked.get("match") or "exact"
     # The short form, which people write, is the exact one.
     kind = () if match == "exact" and not asked.get("answer") else (match,)
     answer = ("answer", "auto") if asked.get("answer") else ()
     words = ("name", *kind, asked["name"], asked["target"], *answer)
-    return PluginWish(Wanted("rewrite", words), _is_present(asked))
+    return PluginWish(Wanted("rewrite", words, is_rule=True), _is_present(asked))
 
 
 def _template(asked: Mapping[str, Any]) -> PluginWish:
-    """One use of plugin ``template``, known by class, type and zones."""
+    """One use of plugin ``template``, known by class, type, zones and patterns; without patterns all go."""
     words = (asked.get("dns_class") or "IN", asked["type"], *(asked.get("zones") or ()))
     lines = [("match", *asked["match"])] if asked.get("match") else []
     lines += [("answer", answer) for answer in asked.get("answers") or ()]
     lines += [("rcode", asked["rcode"])] if asked.get("rcode") else []
     lines += [("fallthrough",)] if asked.get("fallthrough") else []
-    return PluginWish(Wanted("template", words, (), tuple(lines)), _is_present(asked))
+    if not _is_present(asked):
+        return PluginWish(
+            Wanted("template", words, (), tuple(lines[:1]) if asked.get("match") else None), is_wanted=False
+        )
+    return PluginWish(Wanted("template", words, (), tuple(lines)))
 
 
 def _acl(rules: Sequence[Mapping[str, Any]]) -> PluginWish:
@@ -272,7 +281,9 @@ def _plugin_wish(plugin: Mapping[str, Any]) -> PluginWish:
     arguments, lines = plugin.get("arguments"), plugin.get("lines")
     if len(words_of(name)) != 1:
         raise CorefileError(f"plugin {name!r}", "it is no name", "one word")
-    options = tuple((option, _option_words(name, words)) for option, words in (plugin.get("options") or {}).items())
+    options = tuple(
+        (option, words) for option, asked in (plugin.get("options") or {}).items() for words in _lines_of(name, asked)
+    )
     if lines is not None and options:
         raise CorefileError(f"plugin {name!r}", "lines and options together", "one of the two")
     body = None if lines is None else tuple(words_of(line) for line in lines if words_of(line))
@@ -289,6 +300,13 @@ def _plugin_wish(plugin: Mapping[str, Any]) -> PluginWish:
     return PluginWish(wanted, _is_present(plugin), words_of(plugin.get("before") or ""))
 
 
+def _lines_of(plugin: str, asked: Any) -> list[tuple[str, ...] | None]:
+    """What stands behind an option: once, or once for each list in a list of lists."""
+    if isinstance(asked, (list, tuple)) and asked and all(isinstance(words, (list, tuple)) for words in asked):
+        return [_option_words(plugin, words) for words in asked]
+    return [_option_words(plugin, asked)]
+
+
 def _option_words(plugin: str, words: Any) -> tuple[str, ...] | None:
     """What stands behind an option: a list of words, one text, or nothing to take the option out."""
     if words is None:
@@ -297,7 +315,9 @@ def _option_words(plugin: str, words: Any) -> tuple[str, ...] | None:
         return tuple(str(word) for word in words)
     if isinstance(words, (str, int, float)) and not isinstance(words, bool):
         return words_of(str(words))
-    raise CorefileError(f"plugin {plugin!r}", f"option with {words!r}", "a text, a list of words, or null")
+    raise CorefileError(
+        f"plugin {plugin!r}", f"option with {words!r}", "a text, a list of words, a list of such lists, or null"
+    )
 
 
 def words_of(line: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import difflib
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
     Wanted,
+    find,
     move,
     move_block,
     put,
@@ -250,9 +251,9 @@ def test_a_block_given_as_a_whole_keeps_lines_that_are_equal() -> None:
 def test_a_plugin_moves_with_the_comment_above_it() -> None:
     text = ". {\n  errors\n  # one\n  # two\n  cache 30 # three\n  whoami\n}\n"
     expected = ". {\n  # one\n  # two\n  cache 30 # three\n  errors\n  whoami\n}\n"
-    assert move(parse(text), ".", ("cache",), ("errors",)).text == expected
-    assert move(parse(expected), ".", ("cache",), ("errors",)).text == expected
-    assert move(parse(expected), ".", ("errors",), ("cache",)).text.replace("  errors\n", "") == expected.replace(
+    assert move(parse(text), ".", Wanted("cache"), ("errors",)).text == expected
+    assert move(parse(expected), ".", Wanted("cache"), ("errors",)).text == expected
+    assert move(parse(expected), ".", Wanted("errors"), ("cache",)).text.replace("  errors\n", "") == expected.replace(
         "  errors\n", ""
     )
 
@@ -280,7 +281,7 @@ def test_one_of_several_rules_moves_by_its_words_and_a_block_by_its_zone() -> No
 )
 def test_what_cannot_move_is_said(text: str, message: str) -> None:
     with pytest.raises(CorefileError) as refused:
-        move(parse(text), ".", ("cache",), ("errors",))
+        move(parse(text), ".", Wanted("cache"), ("errors",))
     assert message in str(refused.value)
 
 
@@ -312,21 +313,180 @@ def test_a_comment_in_an_empty_block_stays() -> None:
     assert put(parse(". {\n  # why\n}\n"), ".", Wanted("cache")).text == ". {\n  # why\n    cache\n}\n"
 
 
+def written(params: dict[str, object], text: str = KUBEADM) -> list[str]:
+    """The lines that come and go; a second run changes nothing."""
+    after = fulfil(parse(text), params).text
+    assert fulfil(parse(after), params).text == after
+    return changed_lines(text, after)
+
+
+TWO_TEMPLATES = {
+    "templates": [
+        {"type": "A", "match": ["^a"], "rcode": "NXDOMAIN", "fallthrough": True},
+        {"type": "A", "match": ["^b"], "rcode": "REFUSED"},
+    ]
+}
+
+
+def test_templates_of_one_type_are_told_apart_by_what_they_match() -> None:
+    assert written(TWO_TEMPLATES) == [
+        *(
+            "+     template IN A {",
+            "+         match ^a",
+            "+         rcode NXDOMAIN",
+            "+         fallthrough",
+            "+     }",
+        ),
+        *("+     template IN A {", "+         match ^b", "+         rcode REFUSED", "+     }"),
+    ]
+    there = fulfil(parse(KUBEADM), TWO_TEMPLATES).text
+    other = {"templates": [{"type": "A", "match": ["^b"], "rcode": "NXDOMAIN"}]}
+    assert written(other, there) == ["-         rcode REFUSED", "+         rcode NXDOMAIN"]
+    # Patterns on one line or on several are the same.
+    lines = {"name": "template", "arguments": ["IN", "A"], "lines": ["match ^c ^d", "rcode NXDOMAIN"]}
+    apart = {"name": "template", "arguments": ["IN", "A"], "lines": ["match ^c", "match ^d", "rcode REFUSED"]}
+    more = fulfil(parse(there), {"plugins": [lines]}).text
+    assert sorted(written({"plugins": [apart]}, more)) == [
+        *("+         match ^c", "+         match ^d", "+         rcode REFUSED"),
+        *("-         match ^c ^d", "-         rcode NXDOMAIN"),
+    ]
+    # In a block that is new with them, too.
+    block = {"zones": [{"zone": "a.example", "plugins": [lines, {**lines, "lines": ["match ^e", "rcode REFUSED"]}]}]}
+    assert len(written(block)) == 10
+
+
+def test_a_template_goes_by_what_it_matches_or_by_its_type() -> None:
+    there = fulfil(parse(KUBEADM), TWO_TEMPLATES).text
+    one = fulfil(parse(there), {"templates": [{"type": "A", "match": ["^a"], "state": "absent"}]}).text
+    assert one == fulfil(parse(KUBEADM), {"templates": TWO_TEMPLATES["templates"][1:]}).text
+    assert fulfil(parse(there), {"templates": [{"type": "A", "state": "absent"}]}).text == KUBEADM
+    moved = {"name": "template", "arguments": ["IN", "A"], "lines": ["match ^b"], "before": "template IN A"}
+    swapped = fulfil(parse(there), {"plugins": [moved]}).text
+    assert swapped.index("match ^b") < swapped.index("match ^a")
+
+
+@pytest.mark.parametrize(
+    ("present", "wish", "lines"),
+    [
+        ("name a b", {}, ["-     rewrite name a b", "+     rewrite name a c"]),
+        ("name exact A. b", {}, ["-     rewrite name exact A. b", "+     rewrite name a c"]),
+        ("stop name a c", {}, []),
+        ("name exact a c", {}, []),
+        ("name a c", {"answer": True}, ["-     rewrite name a c", "+     rewrite name exact a c answer auto"]),
+        # A rule behind one that stops is never asked.
+        ("name a b\n    rewrite name a c", {}, ["-     rewrite name a b"]),
+        # These go on, or are about other names.
+        ("continue name a b", {}, ["+     rewrite name a c"]),
+        ("name suffix a b", {}, ["+     rewrite name a c"]),
+        ("name suffix a b", {"match": "suffix"}, ["-     rewrite name suffix a b", "+     rewrite name suffix a c"]),
+        ("name a b", {"state": "absent"}, []),
+        ("name a c answer auto", {"state": "absent"}, ["-     rewrite name a c answer auto"]),
+    ],
+)
+def test_a_rewrite_is_known_by_the_name_that_is_asked_for(
+    present: str, wish: dict[str, object], lines: list[str]
+) -> None:
+    text = KUBEADM.replace("    loop\n", f"    loop\n    rewrite {present}\n")
+    assert written({"rewrites": [{"name": "a", "target": "c", **wish}]}, text) == lines
+
+
+def test_options_that_stand_several_times_are_meant_together() -> None:
+    gone = ["-        disable success cluster.local", "-        disable denial cluster.local"]
+    assert written({"plugins": [{"name": "cache", "options": {"disable": None}}]}) == gone
+    assert written({"plugins": [{"name": "cache", "options": {"disable": "denial cluster.local"}}]}) == gone[:1]
+    several = [["denial", "cluster.local"], ["denial", "a.example"]]
+    assert written({"plugins": [{"name": "cache", "options": {"disable": several}}]}) == [
+        gone[0],
+        "+        disable denial a.example",
+    ]
+    new = {"plugins": [{"name": "acl", "options": {"allow": [["net", "192.0.2.1"], ["net", "192.0.2.2"]]}}]}
+    assert written(new) == ["+     acl {", "+         allow net 192.0.2.1", "+         allow net 192.0.2.2", "+     }"]
+    bare = KUBEADM.replace("    loop\n", "    loop\n    acl\n")
+    assert written(new, bare)[-3:] == ["+         allow net 192.0.2.1", "+         allow net 192.0.2.2", "+     }"]
+
+
+def test_every_line_of_an_address_in_hosts_is_meant() -> None:
+    text = ". {\n  hosts {\n    192.0.2.1 a\n    192.0.2.2 x\n    192.0.2.1 b # kept\n    fallthrough\n  }\n}\n"
+    address = {"address": "192.0.2.1"}
+    assert written({"hosts": [{**address, "state": "absent"}]}, text) == [
+        "-     192.0.2.1 a",
+        "-     192.0.2.1 b # kept",
+        "+     # kept",
+    ]
+    assert written({"hosts": [{**address, "names": ["b"]}]}, text) == ["-     192.0.2.1 a"]
+    assert written({"hosts": [{**address, "names": ["a"]}, {**address, "names": ["b"]}]}, text) == []
+    assert written({"hosts": [{**address, "names": ["b"]}, {**address, "names": ["c"]}]}, text) == [
+        "-     192.0.2.1 a",
+        "+     192.0.2.1 c",
+    ]
+
+
+def test_a_plugin_goes_with_all_of_its_uses() -> None:
+    text = KUBEADM.replace("    loop\n", "    log a.example\n    loop\n    log b.example\n")
+    assert fulfil(parse(text), {"plugins": [{"name": "log", "state": "absent"}]}).text == KUBEADM
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"rewrites": [{"name": "a", "target": "b"}, {"name": "a.", "target": "c"}]},
+            "plugin rewrite: name a. c is asked for beside name a b, and only one of them can be; expected one",
+        ),
+        (
+            {"templates": [{"type": "A", "rcode": "NXDOMAIN"}, {"type": "A", "rcode": "REFUSED"}]},
+            "plugin template: IN A { rcode REFUSED } is asked for beside IN A { rcode NXDOMAIN }",
+        ),
+        (
+            {"plugins": [{"name": "acl", "lines": ["allow"]}, {"name": "acl", "lines": ["block"]}]},
+            "plugin acl: { block } is asked for beside { allow }",
+        ),
+    ],
+)
+def test_a_wish_that_would_undo_another_is_refused(params: dict[str, object], message: str) -> None:
+    with pytest.raises(CorefileError) as refused:
+        fulfil(parse(KUBEADM), params)
+    assert message in str(refused.value)
+
+
 NAMES = st.sampled_from(["cache", "errors", "forward", "health", "log", "whoami"])
 COMMENTS = st.sampled_from(["", "  # why\n", "\n", "\t# tab\n"])
 
 
-@given(st.lists(st.tuples(COMMENTS, NAMES), max_size=6), NAMES, st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=150)
-def test_edits_are_idempotent_and_lose_no_comment(lines: list[tuple[str, str]], name: str, newline: str) -> None:
-    text = (". {\n" + "".join(f"{comment}  {plugin}\n" for comment, plugin in lines) + "}\n").replace("\n", newline)
-    once = put(parse(text), ".", Wanted(name, ("x",), (("option", ("word",)),)))
-    assert put(once, ".", Wanted(name, ("x",), (("option", ("word",)),))).text == once.text
+# The lines of a plugin's block; the same one may stand several times.
+OPTIONS = st.lists(st.tuples(COMMENTS, st.sampled_from(["option", "option word", "option other", "more"])), max_size=5)
+# What is asked of an option that may stand several times: no line, or so many.
+ASKED = st.one_of(st.none(), st.lists(st.sampled_from([("word",), ("other",), ()]), min_size=1, max_size=3))
+
+
+def block_of(options: list[tuple[str, str]]) -> str:
+    return "" if not options else " {\n" + "".join(f"{comment}    {words}\n" for comment, words in options) + "  }"
+
+
+@given(st.lists(st.tuples(COMMENTS, NAMES, OPTIONS), max_size=6), NAMES, ASKED, st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=300)
+def test_edits_are_idempotent_and_lose_no_comment(
+    lines: list[tuple[str, str, list[tuple[str, str]]]],
+    name: str,
+    asked: list[tuple[str, ...]] | None,
+    newline: str,
+) -> None:
+    plugins = "".join(f"{comment}  {plugin}{block_of(options)}\n" for comment, plugin, options in lines)
+    text = f". {{\n{plugins}}}\n".replace("\n", newline)
+    options = tuple(("option", words) for words in asked) if asked else (("option", None),)
+    wanted = Wanted(name, ("x",), options)
+    once = put(parse(text), ".", wanted)
+    assert put(once, ".", wanted).text == once.text
     assert parse(once.text) == once
     assert once.text.count("#") == text.count("#")
-    removed = remove(once, ".", name, ("x",))
-    assert removed.text.count("#") == text.count("#")
+    found = find(once.servers[0], name, ("x",))
+    assert found
+    assert [one.words[1:] for one in found.options if one.name == "option"] == (asked or [])
+    removed = remove(once, ".", wanted)
+    # Those inside a plugin's block go with it.
+    assert removed.text.count("#") >= sum("#" in comment for comment, _plugin, _options in lines)
     assert parse(removed.text) == removed
+    assert remove(removed, ".", wanted).text == removed.text
 
 
 ZONES = st.sampled_from(["a.example", "b.example:53", "tls://c.example", "10.0.0.0/8"])
@@ -351,7 +511,7 @@ def test_edits_of_blocks_commute_with_parsing(blocks: list[tuple[str, str]], zon
 
 
 def test_removal_takes_the_line_along() -> None:
-    assert remove(parse(KUBEADM), ".", "loop").text == KUBEADM.replace("    loop\n", "")
+    assert remove(parse(KUBEADM), ".", Wanted("loop")).text == KUBEADM.replace("    loop\n", "")
 
 
 @pytest.mark.parametrize(
@@ -373,7 +533,10 @@ def test_removal_takes_the_line_along() -> None:
         ({"zone": "a.example.com", "hosts": [{"address": "192.0.2.1", "names": ["a"]}]}, "no server block serves"),
         ({"plugins": [{"name": "a b"}]}, "plugin 'a b': it is no name; expected one word"),
         ({"plugins": [{"name": "cache", "lines": [], "options": {"keepttl": ""}}]}, "lines and options together"),
-        ({"plugins": [{"name": "cache", "options": {"keepttl": True}}]}, "expected a text, a list of words, or null"),
+        (
+            {"plugins": [{"name": "cache", "options": {"keepttl": True}}]},
+            "expected a text, a list of words, a list of such lists, or null",
+        ),
         ({"plugins": [{"name": "cache", "lines": ["servfail {", "}"]}]}, "plugin 'cache': a brace among its words"),
         ({"plugins": [{"name": "cache", "arguments": ["{"]}]}, "a brace among its words"),
         ({"rewrites": [{"name": "(", "target": "b", "match": "regex"}]}, "plugin rewrite: "),
