@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import values as v
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.changes import OUTDATED
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import NOTE, WARNING, Finding
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import GUARDS_CYCLES_SINCE, Loaded, load
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import GrammarError
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import NEWEST, Version, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import Token
+    from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import Sources
     from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import (
         Corefile,
         Directive,
@@ -29,28 +34,61 @@ _LAST_COUNTS = ("autopath", "bufsize", "cancel", "dns64", "health", "loadbalance
 _FIRST_COUNTS = ("any", "chaos", "https", "https3", "minimal", "quic", "reload", "whoami")
 
 
-def lint(corefile: Corefile, file: str = "Corefile", version: str = NEWEST) -> list[Finding]:
+@dataclass(frozen=True)
+class _Scope:
+    """What findings need to know beyond one server block.
+
+    :param file: the name of the Corefile.
+    :param is_whole: whether all that is imported was looked at; nothing can be said to be missing otherwise.
+    """
+
+    file: str
+    version: Version
+    is_whole: bool
+
+    def found(
+        self, level: str, at: Token, seen: str, plugin: str = "", expected: str = "", remedy: str = ""
+    ) -> Finding:
+        """A finding about a word."""
+        return Finding(level, at.file or self.file, at.line, seen, plugin, expected, remedy)
+
+
+def lint(
+    corefile: Corefile, file: str = "Corefile", version: str = NEWEST, *, sources: Sources | None = None
+) -> list[Finding]:
     """What a reader of this text would get wrong, in the order of the text.
 
-    :param corefile: a text that CoreDNS takes; imports are not followed.
+    :param corefile: a text that CoreDNS takes.
     :param file: what findings call it.
     :param version: CoreDNS'.
+    :param sources: how to get at imported files, as ``validate`` has it. What only a file might have that is not looked
+        at is not said to be missing. Snippets are always looked at.
     """
-    findings = [*_of_whole(corefile, file), *_of_listeners(corefile, file)]
-    for block in corefile.servers:
-        findings += _of_keys(block, file)
-        findings += _of_repeats(block, file)
-        findings += _of_forwards(block, file)
-        findings += _of_kubernetes(block, file)
-        findings += _of_cache(block, file, version_of(version))
-        findings += _of_outdated(block, file, version_of(version))
-    return sorted(findings, key=lambda finding: finding.line)
+    number = version_of(version)
+    try:
+        loaded = load(corefile.text, file, sources=sources, guards_cycles=number >= GUARDS_CYCLES_SINCE)
+    except GrammarError:
+        loaded = Loaded((), (), corefile.servers)
+    scope = _Scope(file, number, not loaded.unseen)
+    findings = [*_of_whole(corefile, loaded.servers, scope), *_of_listeners(loaded.servers, scope)]
+    for block in loaded.servers:
+        findings += _of_keys(block, scope)
+        findings += _of_repeats(block, scope)
+        findings += _of_forwards(block, scope)
+        findings += _of_kubernetes(block, scope)
+        findings += _of_cache(block, scope)
+        findings += _of_outdated(block, scope)
+    # A snippet may be imported more than once.
+    return sorted(dict.fromkeys(findings), key=lambda finding: finding.line)
 
 
-def _of_whole(corefile: Corefile, file: str) -> Iterator[Finding]:
-    has_import = any(directive.name == "import" for block in corefile.blocks for directive in block.directives)
-    has_import = has_import or any(block.is_import for block in corefile.blocks)
-    if corefile.servers and not has_import and not any(block.find("reload") for block in corefile.servers):
+def _place(token: Token) -> str:
+    return f"{token.file}:{token.line}" if token.file else f"line {token.line}"
+
+
+def _of_whole(corefile: Corefile, servers: Sequence[ServerBlock], scope: _Scope) -> Iterator[Finding]:
+    file = scope.file
+    if scope.is_whole and servers and not any(block.find("reload") for block in servers):
         yield Finding(
             WARNING,
             file,
@@ -71,10 +109,10 @@ def _of_whole(corefile: Corefile, file: str) -> Iterator[Finding]:
             return
 
 
-def _of_listeners(corefile: Corefile, file: str) -> Iterator[Finding]:
+def _of_listeners(servers: Sequence[ServerBlock], scope: _Scope) -> Iterator[Finding]:
     """Certificates of server blocks that share a port: which one serves is chosen before the zone is known."""
     first: dict[tuple[str, ...], Directive] = {}
-    for block in corefile.servers:
+    for block in servers:
         tls, bind = block.find("tls"), block.find("bind")
         if tls is None:
             continue
@@ -83,11 +121,10 @@ def _of_listeners(corefile: Corefile, file: str) -> Iterator[Finding]:
                 continue
             other = first.setdefault((zone.transport, zone.port, *(bind.arguments if bind else ())), tls)
             if other.arguments != tls.arguments:
-                yield Finding(
+                yield scope.found(
                     WARNING,
-                    file,
-                    tls.tokens[0].line,
-                    f"the server block of line {other.tokens[0].line} has another certificate for the same port, and "
+                    tls.tokens[0],
+                    f"the server block of {_place(other.tokens[0])} has another certificate for the same port, and "
                     "one of them serves both; from CoreDNS 1.15.0 on that is refused",
                     "tls",
                     remedy="Use one certificate with both names, or different ports",
@@ -95,20 +132,19 @@ def _of_listeners(corefile: Corefile, file: str) -> Iterator[Finding]:
                 break
 
 
-def _of_keys(block: ServerBlock, file: str) -> Iterator[Finding]:
+def _of_keys(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     for key, name in zip(block.keys, block.names):
         if "," in name:
-            yield Finding(
+            yield scope.found(
                 WARNING,
-                file,
-                key.line,
+                key,
                 f"key {name!r} is one zone with a comma in its name",
                 expected="a blank behind a comma",
                 remedy=f"Write {name.replace(',', ', ')}",
             )
 
 
-def _of_repeats(block: ServerBlock, file: str) -> Iterator[Finding]:
+def _of_repeats(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     seen: dict[str, Directive] = {}
     for directive in block.directives:
         name = directive.name
@@ -116,49 +152,45 @@ def _of_repeats(block: ServerBlock, file: str) -> Iterator[Finding]:
         if first is directive or name not in (*_LAST_COUNTS, *_FIRST_COUNTS):
             continue
         counts = "this one counts" if name in _LAST_COUNTS else "that one counts"
-        yield Finding(
+        yield scope.found(
             WARNING,
-            file,
-            directive.tokens[0].line,
-            f"it stands on line {first.tokens[0].line} already, and {counts}",
+            directive.tokens[0],
+            f"it stands on {_place(first.tokens[0])} already, and {counts}",
             name,
             remedy="Remove one of the two",
         )
 
 
-def _of_forwards(block: ServerBlock, file: str) -> Iterator[Finding]:
+def _of_forwards(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     zones = v.normal_zones(block.names)
-    lines: dict[tuple[str, ...], int] = {}
+    first: dict[tuple[str, ...], Token] = {}
     for directive in block.directives:
         if directive.name != "forward" or not directive.arguments:
             continue
-        line = directive.tokens[0].line
-        before = lines.setdefault(v.normal_zones(directive.arguments[:1]), line)
-        if before != line:
-            yield Finding(
+        token = directive.tokens[0]
+        before = first.setdefault(v.normal_zones(directive.arguments[:1]), token)
+        if before is not token:
+            yield scope.found(
                 WARNING,
-                file,
-                line,
-                f"line {before} forwards {directive.arguments[0]} already, and that one answers",
+                token,
+                f"{_place(before)} forwards {directive.arguments[0]} already, and that one answers",
                 "forward",
                 remedy="Name all servers in one of the two",
             )
         may_loop = [server for server in directive.arguments[1:] if server.startswith("/") or _is_loopback(server)]
-        if may_loop and block.find("loop") is None:
-            yield Finding(
+        if may_loop and scope.is_whole and block.find("loop") is None:
+            yield scope.found(
                 WARNING,
-                file,
-                line,
+                token,
                 f"{may_loop[0]} may lead back to this server, and nothing would notice",
                 "forward",
                 remedy="Add plugin loop to the server block",
             )
         for zone in v.normal_zones(directive.arguments[:1]):
             if not any(_is_below(zone, served) or _is_below(served, zone) for served in zones):
-                yield Finding(
+                yield scope.found(
                     WARNING,
-                    file,
-                    line,
+                    token,
                     f"no question for {zone} comes to this server block, which serves {', '.join(zones)}",
                     "forward",
                     remedy="Give the zone a server block of its own",
@@ -178,18 +210,17 @@ def _is_loopback(server: str) -> bool:
         return False
 
 
-def _of_kubernetes(block: ServerBlock, file: str) -> Iterator[Finding]:
+def _of_kubernetes(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     kubernetes, autopath = block.find("kubernetes"), block.find("autopath")
     if kubernetes is None:
         return
-    line = kubernetes.tokens[0].line
+    token = kubernetes.tokens[0]
     pods = kubernetes.option("pods")
     uses_it = autopath is not None and autopath.arguments[-1:] == ("@kubernetes",)
-    if autopath is not None and uses_it and (pods is None or pods.words[1:] != ("verified",)):
-        yield Finding(
+    if scope.is_whole and autopath is not None and uses_it and (pods is None or pods.words[1:] != ("verified",)):
+        yield scope.found(
             WARNING,
-            file,
-            autopath.tokens[0].line,
+            autopath.tokens[0],
             "it looks for the pod that asks, and the plugin kubernetes does not watch pods",
             "autopath",
             "pods verified",
@@ -204,11 +235,10 @@ def _of_kubernetes(block: ServerBlock, file: str) -> Iterator[Finding]:
     through = kubernetes.option("fallthrough")
     passed = set(v.normal_zones(through.words[1:])) if through else set()
     lost = [zone for zone in reverse if through is None or (through.words[1:] and not passed & {zone, "."})]
-    if lost:
-        yield Finding(
+    if lost and scope.is_whole:
+        yield scope.found(
             WARNING,
-            file,
-            line,
+            token,
             f"names of addresses outside the cluster are answered with 'not there' ({', '.join(lost)})",
             "kubernetes",
             "fallthrough for these zones",
@@ -216,36 +246,34 @@ def _of_kubernetes(block: ServerBlock, file: str) -> Iterator[Finding]:
         )
 
 
-def _of_cache(block: ServerBlock, file: str, version: Version) -> Iterator[Finding]:
+def _of_cache(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     cache, kubernetes = block.find("cache"), block.find("kubernetes")
     if cache is None:
         return
-    line = cache.tokens[0].line
+    token = cache.tokens[0]
     kept = v.whole_number(cache.arguments[0]) if cache.arguments else None
     ttl = kubernetes.option("ttl") if kubernetes else None
     answered = v.whole_number(ttl.words[1]) if ttl and len(ttl.words) > 1 else None
     if kept is not None and answered is not None and answered < kept:
-        yield Finding(
+        yield scope.found(
             NOTE,
-            file,
-            line,
+            token,
             f"answers of the plugin kubernetes are kept {answered} s, its ttl, and not {kept}",
             "cache",
         )
-    if version < _AUTOPATH_BEFORE_CACHE and block.find("autopath") is not None:
-        yield Finding(
+    if scope.version < _AUTOPATH_BEFORE_CACHE and block.find("autopath") is not None:
+        yield scope.found(
             WARNING,
-            file,
-            line,
+            token,
             "answers that autopath found are kept under the name that was asked, for pods of every namespace",
             "cache",
             remedy="Use CoreDNS 1.14.7 or newer, or leave one of the two out",
         )
 
 
-def _of_outdated(block: ServerBlock, file: str, version: Version) -> Iterator[Finding]:
+def _of_outdated(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     for one in OUTDATED:
-        if version < version_of(one.since):
+        if scope.version < version_of(one.since):
             continue
         for directive in block.directives:
             option = directive.option(one.option) if one.option else None
@@ -253,4 +281,4 @@ def _of_outdated(block: ServerBlock, file: str, version: Version) -> Iterator[Fi
                 continue
             token = option.tokens[0] if option else directive.tokens[0]
             what = f"option {one.option}" if option else "it"
-            yield Finding(WARNING, file, token.line, f"{what} {one.state}", one.plugin, remedy=one.remedy)
+            yield scope.found(WARNING, token, f"{what} {one.state}", one.plugin, remedy=one.remedy)

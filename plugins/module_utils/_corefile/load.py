@@ -27,6 +27,8 @@ Sources = Callable[[str, str], Optional[Sequence[tuple[str, str]]]]
 # The words in double underscores are those that NodeLocal DNSCache replaces when it starts.
 _VARIABLE = re.compile(r"\{%([^%]|%(?!\}))+%\}|\{\$[^}]+\}|__PILLAR__\w+__")
 MOST_EXPANSIONS = 10000
+# A snippet that imports itself is refused where it is defined; before that CoreDNS never ends when it is used.
+GUARDS_CYCLES_SINCE = (1, 13, 0)
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,12 @@ class Loaded:
     """What CoreDNS goes on with.
 
     :param unseen: the imports whose files could not be looked into.
+    :param servers: the same blocks as a tree, what they import in its place.
     """
 
     blocks: tuple[LoadedBlock, ...]
     unseen: tuple[Token, ...] = ()
+    servers: tuple[ServerBlock, ...] = ()
 
 
 def load(
@@ -72,7 +76,7 @@ def load(
     """
     loader = _Loader(tokenize(text), file, plugins, sources, environment)
     loader.guards_cycles = guards_cycles
-    blocks = []
+    blocks, servers = [], []
     for block in loader.blocks():
         if not block.keys or snippet_name(tuple(key.text for key in block.keys)) is not None:
             continue
@@ -80,8 +84,9 @@ def load(
         for directive in block.directives:
             words.setdefault(directive.name, []).extend(directive.tokens)
         keys = tuple(key._replace(text=name) for key, name in zip(block.keys, block.names))
+        servers.append(block)
         blocks.append(LoadedBlock(keys, {name: tuple(tokens) for name, tokens in words.items()}))
-    return Loaded(tuple(blocks), tuple(loader.unseen))
+    return Loaded(tuple(blocks), tuple(loader.unseen), tuple(servers))
 
 
 def depends_on_environment(word: str) -> bool:

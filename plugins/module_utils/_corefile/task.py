@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import Sources
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 
@@ -54,8 +55,13 @@ def _version(params: Mapping[str, Any], client: KubeClient | None) -> str:
 
 
 def _findings(text: str, name: str, version: str, params: Mapping[str, Any]) -> list[Finding]:
-    sources = storage.files_beside if params["path"] else None
-    return validate(text, name, version, external_plugins=params["external_plugins"], sources=sources)
+    external = params["external_plugins"]
+    return validate(text, name, version, external_plugins=external, sources=_sources(params))
+
+
+def _sources(params: Mapping[str, Any]) -> Sources | None:
+    """How to get at imported files: beside a file, and not at all in a pod."""
+    return storage.files_beside if params["path"] else None
 
 
 # ---- corefile --------------------------------------------------------------------------------------------------------
@@ -99,7 +105,7 @@ def run_edit(
         )
     else:
         raise CorefileError("corefile", "neither a ConfigMap nor a path", "one of the two")
-    warnings = _warnings(before, after, name, version)
+    warnings = _warnings(before, after, name, version, _sources(params))
     result = {
         "changed": before != after,
         "corefile": after,
@@ -139,11 +145,13 @@ def _require_acceptable(plan: Plan, name: str, version: str, *, accept_loss: boo
         raise CorefileError(name, f"CoreDNS {version} cannot do what it says: {said}", "", remedy)
 
 
-def _warnings(before: str, after: str, name: str, version: str) -> list[str]:
+def _warnings(before: str, after: str, name: str, version: str, sources: Sources | None) -> list[str]:
     """What is wrong with a text that was just written and was not wrong before."""
     if before == after or not after:
         return []
-    return [finding.text for finding in lint(parse(after, name), name, version) if finding.level == WARNING]
+    return [
+        finding.text for finding in lint(parse(after, name), name, version, sources=sources) if finding.level == WARNING
+    ]
 
 
 # ---- corefile_info ---------------------------------------------------------------------------------------------------
@@ -166,7 +174,7 @@ def run_info(params: Mapping[str, Any], *, client: KubeClient | None, path: Path
     findings = _findings(text, name, version, params)
     is_valid = not any(finding.level == REFUSED for finding in findings)
     corefile, is_whole = _read(text, name)
-    findings += lint(corefile, name, version) if is_valid and is_whole else []
+    findings += lint(corefile, name, version, sources=_sources(params)) if is_valid and is_whole else []
     plan = _plan(text, version, params) if is_valid and is_whole else None
     return {
         "changed": False,

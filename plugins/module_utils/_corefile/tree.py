@@ -16,6 +16,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 IMPORT = "import"
+# Where a key is served that names no port, by its scheme.
+PORTS = {"dns": "53", "tls": "853", "quic": "853", "grpc": "443", "https": "443", "https3": "443"}
 
 
 class CorefileError(NetopsError):
@@ -187,7 +189,7 @@ class Corefile:
                 )
 
     def server(self, zone: str) -> ServerBlock | None:
-        """The block that serves a zone; on the plain DNS port unless the zone says another."""
+        """The block that serves a zone; on the port of its scheme unless the zone says another."""
         wanted = zone_of(zone)
         for block in self.servers:
             if wanted in {zone_of(name) for name in block.names}:
@@ -203,7 +205,8 @@ def render(corefile: Corefile) -> str:
 def zone_of(key: str) -> str:
     """A key in one form: ``.``, ``.:53`` and ``dns://.:53`` are the same server."""
     scheme, _unused, rest = key.rpartition("://")
-    name, _unused, port = rest.rpartition(":") if rest.rpartition(":")[2].isdecimal() else (rest, "", "53")
+    own = PORTS.get(scheme, PORTS["dns"])
+    name, _unused, port = rest.rpartition(":") if rest.rpartition(":")[2].isdecimal() else (rest, "", own)
     zone = name.lower().rstrip(".") + "."
     return f"{scheme or 'dns'}://{zone}:{port}"
 

@@ -15,6 +15,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.cursor
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import NOTE, REFUSED, Finding
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.grammar import Scope, hold
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import (
+    GUARDS_CYCLES_SINCE,
     Loaded,
     LoadedBlock,
     Sources,
@@ -23,7 +24,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load i
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.plugins import order_of, plugins_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.rules import RULES
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError, GrammarError
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import PORTS, CorefileError, GrammarError
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import NEWEST, Version, version_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import Token
 
-_PORTS = {"dns": "53", "tls": "853", "quic": "853", "grpc": "443", "https": "443", "https3": "443"}
 _VIEWS_SHARE_SINCE = (1, 14, 3)
 _TLS_AGREES_SINCE = (1, 15, 0)
 _SCHEME_SINCE = {"https": "1.1.3", "quic": "1.11.0", "https3": "1.13.2"}
@@ -57,7 +57,7 @@ def validate(
     """
     number = version_of(version)
     known = plugins_of(number) | frozenset(external_plugins)
-    guards_cycles = number >= (1, 13, 0)
+    guards_cycles = number >= GUARDS_CYCLES_SINCE
     try:
         loaded = load(text, file, plugins=known, sources=sources, environment=environment, guards_cycles=guards_cycles)
     except GrammarError as refused:
@@ -145,7 +145,7 @@ def _of_zones(loaded: Loaded, file: str, version: Version) -> Iterator[Finding]:
             if isinstance(zone, str):
                 continue
             for name in zone.names:
-                served = taken.setdefault((zone.transport, name, zone.port or _PORTS.get(zone.transport, "53")), {})
+                served = taken.setdefault((zone.transport, name, zone.port or PORTS.get(zone.transport, "53")), {})
                 for address in addresses:
                     # A view may share a zone, but not half of its addresses.
                     may_share = is_filtered and address in served and version >= _VIEWS_SHARE_SINCE
@@ -165,7 +165,7 @@ def _of_listeners(loaded: Loaded, file: str, version: Version) -> Iterator[Findi
             if isinstance(zone, str) or zone.transport in ("dns", "unix"):
                 continue
             for address in _addresses(block):
-                listener = (zone.transport, address, zone.port or _PORTS.get(zone.transport, ""))
+                listener = (zone.transport, address, zone.port or PORTS.get(zone.transport, ""))
                 other_has_tls, other = listeners.setdefault(listener, (has_tls, key))
                 if other_has_tls != has_tls:
                     place = f"{other.file or file}:{other.line}"

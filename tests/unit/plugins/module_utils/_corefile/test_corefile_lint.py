@@ -109,5 +109,36 @@ def test_what_is_well_is_left_alone(text: str) -> None:
     assert lint(parse(text)) == []
 
 
+COMMON = "(common) {\n  loop\n  reload\n}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{COMMON}. {{\n  import common\n  forward . /etc/resolv.conf\n}}\n",
+        # Nobody knows what is in a file of the pod.
+        ". {\n  import more.conf\n  forward . /etc/resolv.conf\n}\n",
+        "(of) {\n  fallthrough\n}\n. {\n reload\n kubernetes a in-addr.arpa {\n  import of\n }\n}\n",
+    ],
+)
+def test_what_is_imported_is_there(text: str) -> None:
+    assert lint(parse(text)) == []
+
+
+def test_what_is_imported_is_looked_at_once_where_it_stands() -> None:
+    text = "(up) {\n  forward . /etc/resolv.conf\n}\na {\n  reload\n  import up\n}\nb {\n  import up\n}\n"
+    (finding,) = lint(parse(text))
+    assert finding.text.startswith("Corefile:2: plugin forward: /etc/resolv.conf may lead back")
+    files = {"up.conf": "# top\nforward . 127.0.0.1\nforward . 192.0.2.1\n"}
+    named = lint(
+        parse(". {\n  reload\n  import up.conf\n}\n"),
+        sources=lambda pattern, _importing: [(f"/etc/{pattern}", files[pattern])],
+    )
+    assert [(one.file, one.line) for one in named] == [("/etc/up.conf", 2), ("/etc/up.conf", 3)]
+    assert "/etc/up.conf:2 forwards . already" in named[1].text
+    gone = lint(parse(". {\n  import none\n}\n"), sources=lambda _pattern, _importing: None)
+    assert gone == []
+
+
 def test_everything_outdated_has_a_remedy() -> None:
     assert all(one.remedy and one.state for one in OUTDATED)

@@ -126,3 +126,18 @@ def test_imports_stand_where_they_are_written() -> None:
 @pytest.mark.parametrize("key", [".", ".:53", "dns://.:53", "dns://."])
 def test_keys_of_one_server(key: str) -> None:
     assert zone_of(key) == "dns://.:53"
+
+
+@pytest.mark.parametrize(
+    ("key", "same"),
+    [
+        ("tls://a", "tls://a.:853"),
+        ("quic://a", "quic://A:853"),
+        ("https://a", "https://a:443"),
+        ("https3://a", "https3://a:443"),
+        ("grpc://a", "grpc://a:443"),
+    ],
+)
+def test_each_scheme_has_its_port(key: str, same: str) -> None:
+    assert zone_of(key) == zone_of(same)
+    assert zone_of(key) != zone_of(f"{key}:53")
