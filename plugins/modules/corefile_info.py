@@ -85,7 +85,9 @@ valid:
 findings:
   description: >-
     What CoreDNS refuses (C(level) V(refused)), what it does otherwise than one would think (V(warning)), and what else
-    is worth knowing (V(note)), each with C(file), C(line), C(plugin), C(seen), C(expected), C(remedy) and C(text).
+    is worth knowing (V(note)), each with C(file), C(line), C(plugin), C(seen), C(expected), C(remedy), C(text) and
+    C(id). The last is a name of the kind that stays the same from release to release, empty for what is refused; those
+    that begin with C(add-) are what newer default Corefiles have.
   returned: success
   type: list
   elements: dict

@@ -24,6 +24,7 @@ class Finding:
     :param file: the Corefile, or the file that it imports.
     :param line: from 1; 0 for the whole file.
     :param plugin: which plugin it is about; empty for none.
+    :param id: a name of its kind that stays the same from release to release; empty for what is refused.
     """
 
     level: str
@@ -33,6 +34,7 @@ class Finding:
     plugin: str = ""
     expected: str = ""
     remedy: str = ""
+    id: str = ""
 
     @property
     def text(self) -> str:

@@ -32,6 +32,8 @@ _AUTOPATH_BEFORE_CACHE = (1, 14, 7)
 # A second use in a block is read, and only one of them counts.
 _LAST_COUNTS = ("autopath", "bufsize", "cancel", "dns64", "health", "loadbalance", "root")
 _FIRST_COUNTS = ("any", "chaos", "https", "https3", "minimal", "quic", "reload", "whoami")
+# What changes nothing for who asks.
+_NOTES = ("ttl-below-cache",)
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class _Scope:
     version: Version
     is_whole: bool
 
-    def found(
-        self, level: str, at: Token, seen: str, plugin: str = "", expected: str = "", remedy: str = ""
-    ) -> Finding:
-        """A finding about a word."""
-        return Finding(level, at.file or self.file, at.line, seen, plugin, expected, remedy)
+    def found(self, name: str, at: Token, seen: str, plugin: str = "", expected: str = "", remedy: str = "") -> Finding:
+        """A finding about a word.
+
+        :param name: what findings of this kind are called.
+        """
+        level = NOTE if name in _NOTES else WARNING
+        return Finding(level, at.file or self.file, at.line, seen, plugin, expected, remedy, name)
 
 
 def lint(
@@ -96,6 +100,7 @@ def _of_whole(corefile: Corefile, servers: Sequence[ServerBlock], scope: _Scope)
             "no server block has plugin reload, so CoreDNS takes a change at its next restart only",
             "reload",
             remedy="Add reload to one server block",
+            id="no-reload",
         )
     for number, line in enumerate(corefile.text.split("\n"), 1):
         if line.removesuffix("\r") != line.removesuffix("\r").rstrip(" \t") or "\t" in line:
@@ -105,6 +110,7 @@ def _of_whole(corefile: Corefile, servers: Sequence[ServerBlock], scope: _Scope)
                 number,
                 "a tab, or a blank at the end of the line: kubectl then shows the ConfigMap as one quoted line",
                 remedy="Use blanks, and none at the end of a line",
+                id="blanks",
             )
             return
 
@@ -122,7 +128,7 @@ def _of_listeners(servers: Sequence[ServerBlock], scope: _Scope) -> Iterator[Fin
             other = first.setdefault((zone.transport, zone.port, *(bind.arguments if bind else ())), tls)
             if other.arguments != tls.arguments:
                 yield scope.found(
-                    WARNING,
+                    "other-certificate",
                     tls.tokens[0],
                     f"the server block of {_place(other.tokens[0])} has another certificate for the same port, and "
                     "one of them serves both; from CoreDNS 1.15.0 on that is refused",
@@ -136,7 +142,7 @@ def _of_keys(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     for key, name in zip(block.keys, block.names):
         if "," in name:
             yield scope.found(
-                WARNING,
+                "comma-in-key",
                 key,
                 f"key {name!r} is one zone with a comma in its name",
                 expected="a blank behind a comma",
@@ -153,7 +159,7 @@ def _of_repeats(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
             continue
         counts = "this one counts" if name in _LAST_COUNTS else "that one counts"
         yield scope.found(
-            WARNING,
+            "used-twice",
             directive.tokens[0],
             f"it stands on {_place(first.tokens[0])} already, and {counts}",
             name,
@@ -171,7 +177,7 @@ def _of_forwards(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
         before = first.setdefault(v.normal_zones(directive.arguments[:1]), token)
         if before is not token:
             yield scope.found(
-                WARNING,
+                "forwarded-twice",
                 token,
                 f"{_place(before)} forwards {directive.arguments[0]} already, and that one answers",
                 "forward",
@@ -180,7 +186,7 @@ def _of_forwards(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
         may_loop = [server for server in directive.arguments[1:] if server.startswith("/") or _is_loopback(server)]
         if may_loop and scope.is_whole and block.find("loop") is None:
             yield scope.found(
-                WARNING,
+                "may-loop",
                 token,
                 f"{may_loop[0]} may lead back to this server, and nothing would notice",
                 "forward",
@@ -189,7 +195,7 @@ def _of_forwards(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
         for zone in v.normal_zones(directive.arguments[:1]):
             if not any(_is_below(zone, served) or _is_below(served, zone) for served in zones):
                 yield scope.found(
-                    WARNING,
+                    "forward-elsewhere",
                     token,
                     f"no question for {zone} comes to this server block, which serves {', '.join(zones)}",
                     "forward",
@@ -219,7 +225,7 @@ def _of_kubernetes(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     uses_it = autopath is not None and autopath.arguments[-1:] == ("@kubernetes",)
     if scope.is_whole and autopath is not None and uses_it and (pods is None or pods.words[1:] != ("verified",)):
         yield scope.found(
-            WARNING,
+            "autopath-without-pods",
             autopath.tokens[0],
             "it looks for the pod that asks, and the plugin kubernetes does not watch pods",
             "autopath",
@@ -237,7 +243,7 @@ def _of_kubernetes(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     lost = [zone for zone in reverse if through is None or (through.words[1:] and not passed & {zone, "."})]
     if lost and scope.is_whole:
         yield scope.found(
-            WARNING,
+            "no-fallthrough",
             token,
             f"names of addresses outside the cluster are answered with 'not there' ({', '.join(lost)})",
             "kubernetes",
@@ -256,14 +262,14 @@ def _of_cache(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
     answered = v.whole_number(ttl.words[1]) if ttl and len(ttl.words) > 1 else None
     if kept is not None and answered is not None and answered < kept:
         yield scope.found(
-            NOTE,
+            "ttl-below-cache",
             token,
             f"answers of the plugin kubernetes are kept {answered} s, its ttl, and not {kept}",
             "cache",
         )
     if scope.version < _AUTOPATH_BEFORE_CACHE and block.find("autopath") is not None:
         yield scope.found(
-            WARNING,
+            "autopath-beside-cache",
             token,
             "answers that autopath found are kept under the name that was asked, for pods of every namespace",
             "cache",
@@ -281,4 +287,4 @@ def _of_outdated(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
                 continue
             token = option.tokens[0] if option else directive.tokens[0]
             what = f"option {one.option}" if option else "it"
-            yield scope.found(WARNING, token, f"{what} {one.state}", one.plugin, remedy=one.remedy)
+            yield scope.found("outdated", token, f"{what} {one.state}", one.plugin, remedy=one.remedy)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import storage
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.advice import advice
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED, WARNING, Finding
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import LOST, MANUAL, Plan, migrate
@@ -174,7 +175,9 @@ def run_info(params: Mapping[str, Any], *, client: KubeClient | None, path: Path
     findings = _findings(text, name, version, params)
     is_valid = not any(finding.level == REFUSED for finding in findings)
     corefile, is_whole = _read(text, name)
-    findings += lint(corefile, name, version, sources=_sources(params)) if is_valid and is_whole else []
+    if is_valid and is_whole:
+        findings += lint(corefile, name, version, sources=_sources(params))
+        findings += advice(corefile, name, version, sources=_sources(params))
     plan = _plan(text, version, params) if is_valid and is_whole else None
     return {
         "changed": False,

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.advice import advice
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.changes import OUTDATED
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import NOTE, WARNING
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import parse
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import validate
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import KNOWN
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
 from tests.support.corefiles import KUBEADM
 
 BLOCK = ". {{\n  reload\n  {}\n}}\n"
@@ -107,6 +110,54 @@ def test_what_is_worth_knowing_is_a_note(text: str, said: str) -> None:
 )
 def test_what_is_well_is_left_alone(text: str) -> None:
     assert lint(parse(text)) == []
+
+
+ADVICE = (
+    ("loop", "    forward . 192.0.2.1", "1.2.1", "add-loop"),
+    ("ready", "    kubernetes cluster.local", "1.5.0", "add-ready"),
+    ("health", "    health", "1.6.5", "add-lameduck"),
+    ("forward", "    forward . 192.0.2.1\n    loop", "1.7.0", "add-max-concurrent"),
+    ("cache", "    cache 30\n    kubernetes cluster.local a.example\n    ready", "1.12.0", "add-cache-disable"),
+)
+
+
+@pytest.mark.parametrize(("plugin", "lines", "since", "identity"), ADVICE)
+def test_what_newer_default_corefiles_have_is_advice(plugin: str, lines: str, since: str, identity: str) -> None:
+    text = f". {{\n    reload\n{lines}\n}}\n"
+    assert validate(text, version=since) == []
+    (finding,) = advice(parse(text), version=since)
+    assert (finding.level, finding.plugin, finding.id) == (NOTE, plugin, identity)
+    assert finding.remedy
+    earlier = KNOWN[KNOWN.index(since) - 1]
+    assert [one for one in advice(parse(text), version=earlier) if one.id == identity] == []
+
+
+def test_advice_is_such_that_coredns_takes_it() -> None:
+    assert advice(parse(KUBEADM)) == []
+    plugins = ("health", "kubernetes cluster.local", "forward . 192.0.2.1", "cache 30", "reload")
+    bare = ".:53 {\n" + "".join(f"    {one}\n" for one in plugins) + "}\n"
+    assert [one.id for one in advice(parse(bare))] == [
+        *("add-lameduck", "add-ready", "add-loop", "add-max-concurrent", "add-cache-disable")
+    ]
+    wishes = [
+        {"name": "loop"},
+        {"name": "ready"},
+        {"name": "health", "options": {"lameduck": "5s"}},
+        {"name": "forward", "arguments": [".", "192.0.2.1"], "options": {"max_concurrent": "1000"}},
+        {"name": "cache", "options": {"disable": [["success", "cluster.local"], ["denial", "cluster.local"]]}},
+    ]
+    followed = fulfil(parse(bare), {"plugins": wishes})
+    assert validate(followed.text) == []
+    assert advice(followed) == []
+    # What a file of the pod may have is not asked for.
+    assert advice(parse(bare.replace("    reload\n", "    import more\n"))) == []
+
+
+def test_every_warning_has_a_name_of_its_own() -> None:
+    text = "a.example,b.example {\n forward . /etc/resolv.conf\n forward . 192.0.2.1\n health\n health\n}\n"
+    names = [one.id for one in lint(parse(text))]
+    assert names == ["no-reload", "comma-in-key", "may-loop", "forwarded-twice", "used-twice"]
+    assert all(one.id for one in lint(parse(text)))
 
 
 COMMON = "(common) {\n  loop\n  reload\n}\n"
