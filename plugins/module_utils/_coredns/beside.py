@@ -10,6 +10,7 @@ kubernetes-sigs/cluster-proportional-autoscaler.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.scaling import ScalingError
@@ -46,26 +47,36 @@ def disruption_budget(target: ObjectRef, labels: Mapping[str, str], wish: Mappin
 
     :param labels: of the pods.
     :param wish: ``max_unavailable`` or ``min_available``: a number, or a share such as ``50%``.
-    :raises ScalingError: it would let no pod ever go, or says both.
+    :param replicas: how many there are.
+    :raises ScalingError: it would let no pod ever go, says both, or is neither a number nor a share.
     """
     given = {key: wish[key] for key in ("max_unavailable", "min_available") if wish.get(key) is not None}
     if len(given) != 1:
         raise ScalingError("disruption budget", f"{len(given)} of its limits are given", "one of the two")
     [(name, limit)] = given.items()
     number = int(limit) if str(limit).isdigit() else str(limit)
+    count = number if isinstance(number, int) else _share_of(name, number, replicas)
     if number in (0, "0%", "100%") and (name == "max_unavailable") is (number != "100%"):
         raise ScalingError(
             "disruption budget", f"{name} {limit}: no node with CoreDNS could be drained", "room for one"
         )
-    if name == "min_available" and isinstance(number, int) and number >= replicas:
+    if name == "min_available" and count >= replicas:
+        rounded = "" if count == number else f", which is {count}"
         raise ScalingError(
             "disruption budget",
-            f"min_available {number} of {replicas} replicas: no node with CoreDNS could be drained",
+            f"min_available {number} of {replicas} replicas{rounded}: no node with CoreDNS could be drained",
             f"at most {replicas - 1}, or more replicas",
         )
     field = "maxUnavailable" if name == "max_unavailable" else "minAvailable"
     spec = {"selector": {"matchLabels": dict(labels)}, field: number}
     return _object("policy/v1", "PodDisruptionBudget", target.name, target.namespace, spec=spec)
+
+
+def _share_of(name: str, share: str, replicas: int) -> int:
+    """How many replicas a share is; it is rounded up, as the disruption controller does."""
+    if not re.fullmatch(r"\d+%", share):
+        raise ScalingError("disruption budget", f"{name} {share}", "a number, or a share such as 50%")
+    return -(-int(share[:-1]) * replicas // 100)
 
 
 def parameters(wish: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -102,3 +102,19 @@ def objection(asking: Asking, answer: Answer) -> str:
         return "no record"
     missing = [value for value in question.values if value.lower() not in values]
     return f"{', '.join(values)} without {', '.join(missing)}" if missing else ""
+
+
+def problems_of(answers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What many hosts found, and which of them could not ask.
+
+    :param answers: what module ``dns_check`` returned, by the host's name; ``skipped`` where it was not to ask.
+    """
+    problems: list[str] = []
+    for host, result in answers.items():
+        if "problems" in result:
+            problems += result["problems"]
+        elif not result.get("skipped"):
+            told = (result.get(key) for key in ("msg", "exception", "module_stderr"))
+            reason = next((" ".join(str(one).split()) for one in told if one), "no reason is told")
+            problems.append(f"from {host}, nothing was asked: {reason}")
+    return problems

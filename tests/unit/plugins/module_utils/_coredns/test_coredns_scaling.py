@@ -98,6 +98,12 @@ def test_parameters_that_the_autoscaler_refuses(wish: dict[str, Any], said: str)
         ({}, "disruption budget: 0 of its limits are given; expected one of the two."),
         ({"max_unavailable": "0"}, "disruption budget: max_unavailable 0: no node with CoreDNS could be drained"),
         ({"min_available": "100%"}, "disruption budget: min_available 100%: no node with CoreDNS could be drained"),
+        (
+            {"min_available": "60%"},
+            "disruption budget: min_available 60% of 2 replicas, which is 2: no node with CoreDNS",
+        ),
+        ({"min_available": "51%"}, "disruption budget: min_available 51% of 2 replicas, which is 2: no node"),
+        ({"min_available": "half"}, "disruption budget: min_available half; expected a number, or a share such as 50%"),
         ({"min_available": "2"}, "disruption budget: min_available 2 of 2 replicas: no node with CoreDNS could be"),
     ],
 )
@@ -111,6 +117,10 @@ def test_budget() -> None:
     made = disruption_budget(TARGET, {"k8s-app": "kube-dns"}, {"max_unavailable": "1"}, 2)
     assert made["spec"] == {"selector": {"matchLabels": {"k8s-app": "kube-dns"}}, "maxUnavailable": 1}
     assert disruption_budget(TARGET, {}, {"max_unavailable": "100%"}, 2)["spec"]["maxUnavailable"] == "100%"
+    # A share is rounded up, of what may be away as well as of what must stay.
+    assert disruption_budget(TARGET, {}, {"max_unavailable": "1%"}, 2)["spec"]["maxUnavailable"] == "1%"
+    assert disruption_budget(TARGET, {}, {"min_available": "50%"}, 2)["spec"]["minAvailable"] == "50%"
+    assert disruption_budget(TARGET, {}, {"min_available": "66%"}, 3)["spec"]["minAvailable"] == "66%"
 
 
 @pytest.mark.parametrize(
