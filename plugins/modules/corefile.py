@@ -434,8 +434,8 @@ digest:
   sample: 5f1a0c2b9d3e4f60
 forwarded:
   description: >-
-    Zones for which O(upstreams) and O(stub_domains) name servers, for M(netops.kubernetes.coredns_rollout); a dot
-    stands for all other names.
+    Zones for which the wishes name servers, be it by O(upstreams), O(stub_domains), O(plugins), O(zones) or O(content),
+    as the Corefile has them now; for M(netops.kubernetes.coredns_rollout). A dot stands for all other names.
   returned: success
   type: list
   elements: str

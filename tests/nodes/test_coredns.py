@@ -118,6 +118,16 @@ def test_server_at_which_nobody_answers(serving: Bed) -> None:
     assert "203.0.113.10" in serving.must(Node(2), f"dig +short @{DNS} www.example.com")
 
 
+def test_a_server_named_in_the_general_form_is_asked_without_names(serving: Bed) -> None:
+    before = live(serving)["data"]
+    zone = {"zone": "dead.example.com:53", "plugins": [{"name": "forward", "arguments": [".", NOBODY]}]}
+    status, said = play(serving, coredns_zones=[zone])
+    assert status == 2
+    assert f"from node2, dead.example.com SOA at {DNS} over TCP: SERVFAIL" in said
+    assert live(serving)["data"] == before
+    assert not pending(live(serving))
+
+
 @pytest.mark.parametrize(("server", "status"), [(NOBODY, 2), (SITE, 0)])
 def test_killed_between_write_and_proof(serving: Bed, server: str, status: int) -> None:
     before = live(serving)["data"]["Corefile"]
@@ -136,8 +146,7 @@ def test_two_at_once(serving: Bed) -> None:
     with ThreadPoolExecutor(2) as pool:
         for number in range(ROUNDS):
             one = {"coredns_hosts": [{"address": f"192.0.2.{number + 1}", "names": [f"host{number}.example.com"]}]}
-            forward = {"name": "forward", "arguments": [".", SITE]}
-            other = {"coredns_zones": [{"zone": f"zone{number}.example.com:53", "plugins": [forward]}]}
+            other = {"coredns_zones": [{"zone": f"zone{number}.example.com:53", "plugins": [{"name": "whoami"}]}]}
             ended = list(pool.map(lambda wishes: play(serving, **wishes), (one, other)))
             assert [status for status, _said in ended] == [0, 0], ended
     corefile = live(serving)["data"]["Corefile"]

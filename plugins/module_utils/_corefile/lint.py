@@ -193,7 +193,7 @@ def _of_forwards(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
                 remedy="Add plugin loop to the server block",
             )
         for zone in v.normal_zones(directive.arguments[:1]):
-            if not any(_is_below(zone, served) or _is_below(served, zone) for served in zones):
+            if not any(v.is_below(zone, served) or v.is_below(served, zone) for served in zones):
                 yield scope.found(
                     "forward-elsewhere",
                     token,
@@ -201,10 +201,6 @@ def _of_forwards(block: ServerBlock, scope: _Scope) -> Iterator[Finding]:
                     "forward",
                     remedy="Give the zone a server block of its own",
                 )
-
-
-def _is_below(zone: str, parent: str) -> bool:
-    return parent == "." or zone == parent or zone.endswith(f".{parent}")
 
 
 def _is_loopback(server: str) -> bool:

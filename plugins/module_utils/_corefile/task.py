@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import storage
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.advice import advice
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED, WARNING, Finding
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.forwards import forwarded
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import LOST, MANUAL, Plan, migrate
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes import digest
@@ -27,7 +28,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versio
     version_of_image,
     version_with_kubernetes,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import forwarded, fulfil
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import fulfil
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def run_edit(
         "corefile": after,
         "version": version,
         "digest": digest(after),
-        "forwarded": [] if is_absent else forwarded(params),
+        "forwarded": [] if is_absent else forwarded(parse(after, name), params),
         "api_requests": client.requests if client else 0,
         "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
     }

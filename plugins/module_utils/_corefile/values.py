@@ -205,6 +205,11 @@ def normal_zones(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(zones)
 
 
+def is_below(zone: str, parent: str) -> bool:
+    """Whether a zone lies in another one, or is the same; both as ``normal_zones`` writes them."""
+    return parent == "." or zone == parent or zone.endswith(f".{parent}")
+
+
 def _is_address_with_port(word: str) -> bool:
     parts = split_host_port(word)
     return is_address(without_zone(word if parts is None else parts[0]))

@@ -87,13 +87,6 @@ def fulfil(corefile: Corefile, params: Mapping[str, Any]) -> Corefile:
     return corefile
 
 
-def forwarded(params: Mapping[str, Any]) -> list[str]:
-    """The zones for which servers are named, and which must be reached afterwards; ``.`` for all other names."""
-    upstreams = params.get("upstreams") or {}
-    zones = ["."] if upstreams.get("servers") and _is_present(upstreams) else []
-    return [*zones, *(one["domain"] for one in params.get("stub_domains") or () if _is_present(one))]
-
-
 def _fulfil_plugin(corefile: Corefile, zone: str, wish: PluginWish) -> Corefile:
     wanted = wish.wanted
     if not wish.is_wanted:
