@@ -57,13 +57,14 @@ options:
     default: present
   version:
     description: >-
-      The version of CoreDNS that must take the Corefile. By default it is read from the image of the workload that
-      mounts the ConfigMap; where that does not tell, it is the newest that is known.
+      The version of CoreDNS that must take the Corefile, or that is in O(image). By default it is read from the tag of
+      O(image), or of the image of the workload that mounts the ConfigMap. Where that does not tell, as with digests and
+      NodeLocal DNSCache, the Corefile is held against the newest version that is known, with a warning.
     type: str
   image:
     description: >-
       The image of the CoreDNS that is to read the Corefile. It is brought from the version that runs to that of the
-      image's tag before the other wishes, as with O(migrate_from) and O(version).
+      image's tag before the other wishes, as with O(migrate_from) and O(version), which say what tags do not.
     type: str
   migrate_from:
     description: >-
@@ -575,7 +576,7 @@ def main() -> None:
             **wishes_spec(),
             "external_plugins": {"type": "list", "elements": "str", "default": []},
         },
-        mutually_exclusive=[("image", "version"), ("image", "migrate_from"), ("image", "path")],
+        mutually_exclusive=[("image", "path")],
         supports_check_mode=True,
     )
 

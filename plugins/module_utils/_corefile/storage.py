@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -104,20 +105,36 @@ def _text_of(live: Object, ref: ObjectRef, key: str) -> str:
     return str(found[key])
 
 
-def version_in_cluster(client: KubeClient, namespace: str, config_map: str) -> str:
-    """The version of the CoreDNS that reads a ConfigMap, from the image of the workload that mounts it.
+@dataclass(frozen=True)
+class Running:
+    """The CoreDNS that reads a ConfigMap.
 
-    NodeLocal DNSCache's images do not tell the version of the CoreDNS inside; then, and when the workload cannot be
-    read, it is the newest that is known.
+    :param version: its version; the newest that is known where there is doubt.
+    :param image: of the workload; empty where there is none.
+    :param doubt: why the version is not known; empty where it is.
+    """
+
+    version: str
+    image: str = ""
+    doubt: str = ""
+
+
+def running_in_cluster(client: KubeClient, namespace: str, config_map: str) -> Running:
+    """The CoreDNS that reads a ConfigMap, by the image of the workload that mounts it.
+
+    NodeLocal DNSCache's images, digests and tags such as ``latest`` do not tell the version.
     """
     try:
         for workload in workloads_that_mount(client, namespace, config_map):
-            container = container_of(workload)
-            if container and _program_of(container) == _PROGRAMS[0]:
-                return version_of_image(container["image"]) or NEWEST
-    except KubeError:
-        pass
-    return NEWEST
+            container = container_of(workload) or workload["spec"]["template"]["spec"]["containers"][0]
+            image = str(container["image"])
+            found = version_of_image(image) if _program_of(container) == _PROGRAMS[0] else None
+            if found:
+                return Running(found, image)
+            return Running(NEWEST, image, f"image {image} does not tell which CoreDNS is inside")
+    except KubeError as error:
+        return Running(NEWEST, "", f"the workload that mounts it cannot be read ({str(error).rstrip('.')})")
+    return Running(NEWEST, "", f"no Deployment and no DaemonSet of namespace {namespace} mounts it")
 
 
 def workloads_that_mount(client: KubeClient, namespace: str, config_map: str) -> Iterator[Object]:

@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import storage
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.advice import advice
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED, WARNING, Finding
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import (
+    NOTE,
+    REFUSED,
+    WARNING,
+    Finding,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.forwards import forwarded
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lint import lint
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.migrate import LOST, MANUAL, Plan, migrate
@@ -43,17 +49,39 @@ def _config_map(params: Mapping[str, Any]) -> ObjectRef:
     return ObjectRef("v1", "ConfigMap", params["name"], params["namespace"])
 
 
-def _version(params: Mapping[str, Any], client: KubeClient | None) -> str:
+@dataclass(frozen=True)
+class _Versions:
+    """For which CoreDNS a Corefile is written, and which must take it.
+
+    :param of: what it is held against.
+    :param migrate_from: where it comes from, if it is to be migrated.
+    :param doubt: why the version that runs is not known, and another is taken instead.
+    """
+
+    of: str
+    migrate_from: str | None = None
+    doubt: str = ""
+
+    def doubts(self, name: str) -> list[Finding]:
+        """The doubt, if there is one, as a finding about a Corefile."""
+        if not self.doubt:
+            return []
+        seen = f"the version of CoreDNS is not known, since {self.doubt}; it is held against {self.of}, the newest that"
+        return [Finding(NOTE, name, 0, f"{seen} is known", remedy="Set version", id="version-unknown")]
+
+
+def _version(params: Mapping[str, Any], client: KubeClient | None) -> _Versions:
     """The version that is asked for, or that runs.
 
     :raises VersionError: what is asked for is none.
     """
     if params["version"]:
         version_of(params["version"])
-        return str(params["version"])
+        return _Versions(str(params["version"]))
     if client is None:
-        return NEWEST
-    return storage.version_in_cluster(client, params["namespace"], params["name"])
+        return _Versions(NEWEST)
+    running = storage.running_in_cluster(client, params["namespace"], params["name"])
+    return _Versions(running.version, doubt=running.doubt)
 
 
 def _findings(text: str, name: str, version: str, params: Mapping[str, Any]) -> list[Finding]:
@@ -81,13 +109,14 @@ def run_edit(
     """
     ref = _config_map(params)
     name = str(path or ref)
-    migrate_from, version = _versions(params, client)
+    versions = _versions(params, client)
+    version = versions.of
     steps: list[dict[str, Any]] = []
 
     def edit(before: str) -> str:
         text = before if params["content"] is None else params["content"]
-        if migrate_from:
-            plan = migrate(text, migrate_from, version, params["external_plugins"])
+        if versions.migrate_from:
+            plan = migrate(text, versions.migrate_from, version, params["external_plugins"])
             _require_acceptable(plan, name, version, accept_loss=params["accept_loss"])
             steps[:] = [step.to_output() for step in plan.steps]
             text = plan.text
@@ -107,7 +136,8 @@ def run_edit(
         )
     else:
         raise CorefileError("corefile", "neither a ConfigMap nor a path", "one of the two")
-    warnings = _warnings(before, after, name, version, _sources(params))
+    warnings = [doubt.text for doubt in versions.doubts(name)]
+    warnings += _warnings(before, after, name, version, _sources(params))
     result = {
         "changed": before != after,
         "corefile": after,
@@ -117,25 +147,37 @@ def run_edit(
         "api_requests": client.requests if client else 0,
         "diff": {"before_header": name, "after_header": name, "before": before, "after": after},
     }
-    return ({**result, "migration": steps} if migrate_from else result), warnings
+    return ({**result, "migration": steps} if versions.migrate_from else result), warnings
 
 
-def _versions(params: Mapping[str, Any], client: KubeClient | None) -> tuple[str | None, str]:
-    """The version that the Corefile comes from, if it is to be migrated, and the one that must take it.
+def _versions(params: Mapping[str, Any], client: KubeClient | None) -> _Versions:
+    """The version that must take the Corefile, and the one that it comes from, if it is to be migrated.
 
-    :raises CorefileError: an image does not tell its version.
+    :raises CorefileError: an image does not tell its version, or it is not known which one it takes the place of.
+    :raises VersionError: what is asked for is none.
     """
-    if not params["image"] or client is None:
-        return params["migrate_from"], _version(params, client)
-    version = version_of_image(params["image"])
+    image = params["image"]
+    if not image or client is None:
+        return replace(_version(params, client), migrate_from=params["migrate_from"])
+    version = params["version"] or version_of_image(image)
     if version is None:
         raise CorefileError(
-            f"image {params['image']!r}",
-            "its tag does not tell a version of CoreDNS",
-            "a tag such as v1.14.2",
-            "Set version instead, and migrate_from",
+            f"image {image!r}", "its tag does not tell a version of CoreDNS", "a tag such as v1.14.2", "Set version"
         )
-    return storage.version_in_cluster(client, params["namespace"], params["name"]), version
+    version_of(version)
+    running = storage.running_in_cluster(client, params["namespace"], params["name"])
+    if params["migrate_from"]:
+        return _Versions(version, params["migrate_from"])
+    if running.image == image:
+        return _Versions(version, version)
+    if running.doubt:
+        raise CorefileError(
+            str(_config_map(params)),
+            f"which version the Corefile is written for is not known, since {running.doubt}",
+            "",
+            "Set migrate_from",
+        )
+    return _Versions(version, running.version)
 
 
 def _require_acceptable(plan: Plan, name: str, version: str, *, accept_loss: bool) -> None:
@@ -166,14 +208,15 @@ def run_info(params: Mapping[str, Any], *, client: KubeClient | None, path: Path
     """
     ref = _config_map(params)
     name = str(path or ref)
-    version = _version(params, client)
+    versions = _version(params, client)
+    version = versions.of
     if client is not None:
         text = storage.read_config_map(client, ref, params["key"])
     elif path is not None and path.exists():
         text = storage.read_file(path)
     else:
         raise CorefileError(name, "it is not there", "a Corefile", "Correct the path")
-    findings = _findings(text, name, version, params)
+    findings = [*_findings(text, name, version, params), *versions.doubts(name)]
     is_valid = not any(finding.level == REFUSED for finding in findings)
     corefile, is_whole = _read(text, name)
     if is_valid and is_whole:
