@@ -41,7 +41,8 @@ options:
   provisional:
     description: >-
       Note on the Deployment what was there before, until M(netops.kubernetes.coredns_rollout) has proven that DNS
-      answers, or has given it back.
+      answers, or has given it back. With O(state=absent), what was made beside the Deployment and the annotations stay
+      until a last run without this.
     type: bool
     default: false
   replicas:
@@ -167,6 +168,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+image:
+  description: The image of CoreDNS as it is now, or would be in check mode.
+  returned: success
+  type: str
+  sample: registry.k8s.io/coredns/coredns:v1.14.2
 changes:
   description: What happened to each object.
   returned: success

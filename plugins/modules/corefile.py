@@ -51,7 +51,10 @@ options:
     type: bool
     default: false
   state:
-    description: V(present) fulfils the wishes below; V(absent) gives back the Corefile from before the first edit.
+    description: >-
+      V(present) fulfils the wishes below; V(absent) gives back the Corefile from before the first edit, if the CoreDNS
+      that is to read it takes it. Where somebody else has changed the ConfigMap since, that is refused without
+      O(accept_loss).
     type: str
     choices: [present, absent]
     default: present
@@ -69,12 +72,12 @@ options:
   migrate_from:
     description: >-
       The version of CoreDNS that the Corefile was written for. It is brought to O(version) before the other wishes,
-      up or down.
+      up or down. With O(state=absent), that of the first Corefile.
     type: str
   accept_loss:
     description: >-
       Migrate even where O(version) cannot do what the Corefile says, and that is taken out. Without it, such a
-      migration fails and names what would be lost.
+      migration fails and names what would be lost. With O(state=absent), also undo what others have written.
     type: bool
     default: false
   content:

@@ -206,6 +206,10 @@ def test_bad_input(api: str, client: KubeClient) -> None:
 @pytest.mark.usefixtures("coredns")
 def test_uninstalled_while_something_is_pending(corefile: Module, client: KubeClient) -> None:
     corefile(cache={"ttl": 300})
+    # Proven or not, it is there until somebody says that it needs no proof.
     assert corefile(state="absent")["changed"]
+    assert not corefile(state="absent")["changed"]
+    assert notes.PENDING in live(client)["metadata"]["annotations"]
+    corefile(state="absent", provisional=False)
     assert live(client)["data"]["Corefile"] == KUBEADM
     assert not live(client)["metadata"].get("annotations")

@@ -168,6 +168,57 @@ def test_a_new_image_that_is_not_proven_goes_back(api: str, coredns_workload: Mo
     assert not fields.is_pending(deployment(client))
 
 
+def test_what_comes_back_is_proven_too(api: str, coredns_workload: Module, client: KubeClient) -> None:
+    """The steps of the role's uninstall."""
+    image = "registry.k8s.io/coredns/coredns:v1.14.7"
+    binding = ObjectRef("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "netops-coredns-endpointslices")
+    corefile = Module("corefile", {"kubeconfig": api})
+    before, first = spec_of(client), corefile(check=True)["corefile"]
+
+    def proof_of(edited: dict[str, Any], problems: list[str]) -> None:
+        written = edited["digest"]
+        proof = rollout.load(client, PLACE, written=written, names=(), zones=(), timeout=20.0)
+        rollout.finish(
+            client,
+            PLACE,
+            run=proof.run,
+            corefile=proof.corefile,
+            written=written,
+            problems=problems,
+            timeout=20.0,
+        )
+
+    def gone() -> dict[str, Any]:
+        back = coredns_workload(state="absent", check=True)["image"]
+        assert back == before["template"]["spec"]["containers"][0]["image"]
+        edited = corefile(state="absent", image=back, provisional=True)
+        assert (edited["changed"], edited["corefile"]) == (True, first)
+        assert coredns_workload(state="absent", provisional=True)["changed"]
+        return edited
+
+    with WorkloadsDouble(api):
+        edited = corefile(provisional=True, cache={"ttl": 300}, image=image)
+        coredns_workload(image=image, provisional=True)
+        proof_of(edited, [])
+        edited_text = edited["corefile"]
+        with pytest.raises(RolloutError) as caught:
+            proof_of(gone(), ["nothing answers"])
+        assert "The Corefile and the Deployment from before are back" in str(caught.value)
+        assert corefile(check=True)["corefile"] == edited_text
+        assert spec_of(client)["template"]["spec"]["containers"][0]["image"] == image
+        # Its permissions stay until nobody needs them.
+        assert client.get(binding)
+        proof_of(gone(), [])
+        assert coredns_workload(state="absent")["changed"]
+    assert client.get(binding) is None
+    assert spec_of(client)["template"]["spec"] == before["template"]["spec"]
+    found = client.get(REF)
+    assert found
+    assert found["data"]["Corefile"] == first
+    assert "netops" not in str(found["metadata"].get("annotations"))
+    assert corefile(state="absent")["changed"] is False
+
+
 def test_corefile_comes_to_the_version_of_an_image(api: str, coredns_workload: Module, client: KubeClient) -> None:
     old = {"metadata": {"name": REF.name, "namespace": REF.namespace}, "apiVersion": "v1", "kind": "ConfigMap"}
     text = ".:53 {\n    kubernetes cluster.local {\n        upstream\n    }\n    reload\n}\n"
@@ -181,7 +232,7 @@ def test_corefile_comes_to_the_version_of_an_image(api: str, coredns_workload: M
     assert not corefile(image="registry.k8s.io/coredns/coredns:v1.14.2", provisional=True)["changed"]
     assert corefile(image="registry.example.com/dns:stable")["msg"] == (
         "image 'registry.example.com/dns:stable': its tag does not tell a version of CoreDNS; expected a tag such as "
-        "v1.14.2. Set version instead, and migrate_from."
+        "v1.14.2. Set version."
     )
     coredns_workload(image="registry.k8s.io/coredns/coredns:v1.14.2")
     bound = client.get(ObjectRef("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "netops-coredns-endpointslices"))

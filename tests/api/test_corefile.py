@@ -267,9 +267,9 @@ def test_what_it_says_is_told(corefile: Module, tmp_path: Path) -> None:
     assert block["zones"] == [".:53"]
     assert [plugin["name"] for plugin in block["plugins"]][:2] == ["errors", "kubernetes"]
     assert block["plugins"][1]["options"] == [["ttl", "30"]]
-    assert [finding["level"] for finding in found["findings"] if not finding["id"].startswith("add-")] == [
-        "warning",
-        "warning",
+    assert [finding["id"] for finding in found["findings"]] == [
+        *("no-fallthrough", "may-loop", "add-ready", "add-loop", "add-max-concurrent", "add-cache-disable"),
+        "version-unknown",
     ]
     assert "nothing would notice" in found["findings"][1]["text"]
     assert found["migration"]["lossless"] is True

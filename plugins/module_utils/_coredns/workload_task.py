@@ -48,11 +48,24 @@ def coredns_workload(
         raise ScalingError(str(workload.ref), "CoreDNS runs as a DaemonSet, one on each node", "a Deployment")
     if wishes.get("anti_affinity") and asked["anti_affinity"] == "required":
         _require_room(client, workload, wishes.get("replicas") or workload.live["spec"].get("replicas", 1))
-    changes = converge(client, objects, owner=beside.OWNER, prune=True, force=False, check=check, timeout=_SECONDS)
+    # What stands beside goes when nobody needs it any more: should the image come back, so must its permissions.
+    is_final = is_wanted or not asked["provisional"]
+    changes = (
+        converge(client, objects, owner=beside.OWNER, prune=True, force=False, check=check, timeout=_SECONDS)
+        if is_final
+        else []
+    )
     changes.append(_change(client, workload.ref, wishes, check=check, provisional=asked["provisional"]))
-    if not is_wanted:
+    if not is_wanted and is_final:
         changes += _unmark(client, workload, check=check)
-    return result_of(client, changes, render, diff=diff)
+    return {**result_of(client, changes, render, diff=diff), "image": _image(workload, wishes)}
+
+
+def _image(workload: Workload, wishes: Mapping[str, Any]) -> str:
+    """Which image runs when the wishes are fulfilled."""
+    live = copy.deepcopy(workload.live)
+    fields.fulfil(live, wishes)
+    return str(fields.read(live, "image"))
 
 
 def _wishes(asked: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BACKUP = "netops.kubernetes/corefile-backup"
 PENDING = "netops.kubernetes/corefile-pending"
 REFUSED = "netops.kubernetes/corefile-refused"
+# The digest of what was written last, or that somebody else wrote in between.
+WRITTEN = "netops.kubernetes/corefile-written"
+_BY_OTHERS = "others"
 KEY = "Corefile"
 
 
@@ -62,6 +65,29 @@ def is_refused(live: Mapping[str, Any], key: str, written: str) -> bool:
     return written in json.loads(note or "[]")
 
 
+def note_edit(live: Object, key: str, before: str, after: str) -> None:
+    """Keep the first text of all, and note whose the texts since are."""
+    found = live["metadata"].setdefault("annotations", {})
+    backup, written = annotation(BACKUP, key), annotation(WRITTEN, key)
+    if backup not in found:
+        found[backup], found[written] = before, digest(after)
+    # Notes of earlier releases do not say it; then nobody knows.
+    elif written in found:
+        found[written] = digest(after) if found[written] == digest(before) else _BY_OTHERS
+
+
+def first_text(live: Mapping[str, Any], key: str) -> str | None:
+    """The text before the first edit, where one was kept."""
+    kept = (live["metadata"].get("annotations") or {}).get(annotation(BACKUP, key))
+    return None if kept is None else str(kept)
+
+
+def is_by_others(live: Mapping[str, Any], key: str) -> bool:
+    """Whether somebody else has written since the first edit."""
+    written = (live["metadata"].get("annotations") or {}).get(annotation(WRITTEN, key))
+    return written is not None and written != digest(live["data"][key])
+
+
 def note_write(live: Object, key: str, before: str, after: str) -> None:
     """Note that a text took the place of another."""
     pending = read_pending(live, key) or Pending(before, ())
@@ -83,6 +109,9 @@ def note_proof(live: Object, key: str, proven: str) -> bool:
         return False
     if live["data"][key] == proven:
         live["metadata"]["annotations"].pop(annotation(PENDING, key))
+        if proven == first_text(live, key):
+            # All is as it was before the first edit.
+            forget(live, key)
         return True
     if digest(proven) not in pending.digests:
         return False
@@ -105,6 +134,9 @@ def take_back(live: Object, key: str) -> bool:
     if notes.get(annotation(BACKUP, key)) == pending.previous:
         # The first edit of all was refused: nothing is left to be given back.
         notes.pop(annotation(BACKUP, key))
+        notes.pop(annotation(WRITTEN, key), None)
+    elif notes.get(annotation(WRITTEN, key), _BY_OTHERS) != _BY_OTHERS:
+        notes[annotation(WRITTEN, key)] = digest(pending.previous)
     live["data"][key] = pending.previous
     return True
 
@@ -115,7 +147,7 @@ def forget(live: Object, key: str) -> str | None:
     :returns: the first text of all, where one was kept.
     """
     found = live["metadata"].get("annotations") or {}
-    for name in (PENDING, REFUSED):
+    for name in (PENDING, REFUSED, WRITTEN):
         found.pop(annotation(name, key), None)
     kept = found.pop(annotation(BACKUP, key), None)
     return None if kept is None else str(kept)

@@ -15,8 +15,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.notes 
     BACKUP,
     KEY,
     annotation,
+    first_text,
     forget,
+    is_by_others,
+    note_edit,
     note_write,
+    read_pending,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import NEWEST, version_of_image
@@ -63,7 +67,7 @@ def edit_config_map(
         before = _text_of(live, ref, key)
         after = edit(before)
         live.setdefault("data", {})[key] = after
-        live["metadata"].setdefault("annotations", {}).setdefault(annotation(BACKUP, key), before)
+        note_edit(live, key, before, after)
         if provisional and before != after:
             note_write(live, key, before, after)
         return (before, after), before != after
@@ -71,20 +75,46 @@ def edit_config_map(
     return update(client, ref, change, check=check)
 
 
-def restore_config_map(client: KubeClient, ref: ObjectRef, *, check: bool, key: str = KEY) -> tuple[str, str]:
+def restore_config_map(
+    client: KubeClient,
+    ref: ObjectRef,
+    edit: Edit,
+    *,
+    check: bool,
+    key: str = KEY,
+    provisional: bool = False,
+    accept_loss: bool = False,
+) -> tuple[str, str]:
     """Give back the Corefile that was there before the first edit; nothing to do when there was none.
 
+    :param edit: makes of it what CoreDNS of today takes, or refuses it.
+    :param provisional: note the text before, as with an edit; the first text is kept until this one is proven.
+    :param accept_loss: give it back even where that undoes what others wrote.
     :returns: the Corefile before and after.
+    :raises CorefileError: there is no such ConfigMap, others wrote since the first edit, or the edit refuses the text.
     """
 
     def change(found: Object | None) -> tuple[tuple[str, str], bool]:
         live = _require(found, ref)
-        before = _text_of(live, ref, key)
-        kept = forget(live, key)
+        before, kept = _text_of(live, ref, key), first_text(live, key)
         if kept is None:
             return (before, before), False
-        live["data"][key] = kept
-        return (before, kept), True
+        if kept != before and is_by_others(live, key) and not accept_loss:
+            raise CorefileError(
+                str(ref),
+                "somebody else has changed it since it was edited first, and that would be lost",
+                "",
+                "Take out by hand what is not wanted, or set accept_loss",
+            )
+        after = kept if kept == before else edit(kept)
+        live["data"][key] = after
+        if not provisional or (after == before and read_pending(live, key) is None):
+            forget(live, key)
+            return (before, after), True
+        live["metadata"]["annotations"][annotation(BACKUP, key)] = after
+        if after != before:
+            note_write(live, key, before, after)
+        return (before, after), after != before
 
     return update(client, ref, change, check=check)
 
@@ -185,15 +215,18 @@ def edit_file(path: Path, edit: Edit, *, check: bool, backup: bool = False) -> t
     return before, after
 
 
-def restore_file(path: Path, *, check: bool) -> tuple[str, str]:
+def restore_file(path: Path, edit: Edit, *, check: bool) -> tuple[str, str]:
     """Give back the Corefile that was there before the first edit; nothing to do when none was kept.
 
+    :param edit: makes of it what CoreDNS of today takes, or refuses it.
     :returns: the Corefile before and after.
+    :raises CorefileError: the edit refuses the text.
     """
     before, kept = read_file(path), backup_of(path)
     if not kept.exists():
         return before, before
-    after = read_file(kept)
+    first = read_file(kept)
+    after = first if first == before else edit(first)
     if not check:
         _write(path, after, kept)
         kept.unlink()

@@ -97,6 +97,9 @@ def _sources(params: Mapping[str, Any]) -> Sources | None:
 # ---- corefile --------------------------------------------------------------------------------------------------------
 
 
+_RESTORED_REMEDY = "Set migrate_from to the version that it was written for"
+
+
 def run_edit(
     params: Mapping[str, Any], *, client: KubeClient | None, path: Path | None, check: bool
 ) -> tuple[dict[str, Any], list[str]]:
@@ -113,23 +116,43 @@ def run_edit(
     version = versions.of
     steps: list[dict[str, Any]] = []
 
+    def migrated(text: str) -> str:
+        if not versions.migrate_from:
+            return text
+        plan = migrate(text, versions.migrate_from, version, params["external_plugins"])
+        _require_acceptable(plan, name, version, accept_loss=params["accept_loss"])
+        steps[:] = [step.to_output() for step in plan.steps]
+        return plan.text
+
     def edit(before: str) -> str:
-        text = before if params["content"] is None else params["content"]
-        if versions.migrate_from:
-            plan = migrate(text, versions.migrate_from, version, params["external_plugins"])
-            _require_acceptable(plan, name, version, accept_loss=params["accept_loss"])
-            steps[:] = [step.to_output() for step in plan.steps]
-            text = plan.text
+        text = migrated(before if params["content"] is None else params["content"])
         after = fulfil(parse(text, name), params).text
         require_valid(_findings(after, name, version, params))
         return after
 
+    def restored(first: str) -> str:
+        after = migrated(first)
+        findings = _findings(after, f"{name}, as it was first", version, params)
+        require_valid([replace(one, remedy=_RESTORED_REMEDY) for one in findings])
+        return after
+
     is_absent = params["state"] == "absent"
     if client is None and path is not None:
-        restored = storage.restore_file(path, check=check) if is_absent else None
-        before, after = restored or storage.edit_file(path, edit, check=check, backup=params["backup"])
+        before, after = (
+            storage.restore_file(path, restored, check=check)
+            if is_absent
+            else storage.edit_file(path, edit, check=check, backup=params["backup"])
+        )
     elif client is not None and is_absent:
-        before, after = storage.restore_config_map(client, ref, check=check, key=params["key"])
+        before, after = storage.restore_config_map(
+            client,
+            ref,
+            restored,
+            check=check,
+            key=params["key"],
+            provisional=params["provisional"],
+            accept_loss=params["accept_loss"],
+        )
     elif client is not None:
         before, after = storage.edit_config_map(
             client, ref, edit, check=check, key=params["key"], provisional=params["provisional"]
@@ -159,6 +182,10 @@ def _versions(params: Mapping[str, Any], client: KubeClient | None) -> _Versions
     image = params["image"]
     if not image or client is None:
         return replace(_version(params, client), migrate_from=params["migrate_from"])
+    if params["state"] == "absent":
+        # What comes back is not migrated unless that is asked for: it may be what the image was running with.
+        told = version_of_image(image)
+        return replace(_Versions(told) if told else _version(params, client), migrate_from=params["migrate_from"])
     version = params["version"] or version_of_image(image)
     if version is None:
         raise CorefileError(
@@ -216,12 +243,13 @@ def run_info(params: Mapping[str, Any], *, client: KubeClient | None, path: Path
         text = storage.read_file(path)
     else:
         raise CorefileError(name, "it is not there", "a Corefile", "Correct the path")
-    findings = [*_findings(text, name, version, params), *versions.doubts(name)]
+    findings = _findings(text, name, version, params)
     is_valid = not any(finding.level == REFUSED for finding in findings)
     corefile, is_whole = _read(text, name)
     if is_valid and is_whole:
         findings += lint(corefile, name, version, sources=_sources(params))
         findings += advice(corefile, name, version, sources=_sources(params))
+    findings += versions.doubts(name)
     plan = _plan(text, version, params) if is_valid and is_whole else None
     return {
         "changed": False,

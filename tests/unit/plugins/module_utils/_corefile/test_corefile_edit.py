@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.edit import (
@@ -24,6 +25,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import corefiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KUBEADM = corefiles.KUBEADM.replace("    forward ", "    # what the site's people wrote\n    forward ")
 
@@ -313,7 +317,7 @@ def test_a_comment_in_an_empty_block_stays() -> None:
     assert put(parse(". {\n  # why\n}\n"), ".", Wanted("cache")).text == ". {\n  # why\n    cache\n}\n"
 
 
-def written(params: dict[str, object], text: str = KUBEADM) -> list[str]:
+def written(params: Mapping[str, object], text: str = KUBEADM) -> list[str]:
     """The lines that come and go; a second run changes nothing."""
     after = fulfil(parse(text), params).text
     assert fulfil(parse(after), params).text == after

@@ -8,12 +8,16 @@ import copy
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import notes
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.task import run_edit, run_info
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import CorefileError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from tests.support.corefiles import KUBEADM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 PARAMS: dict[str, Any] = {
@@ -49,7 +53,7 @@ class Cluster:
             self.live = copy.deepcopy(live)
         return live
 
-    def list(self, _version: str, kind: str, _namespace: str) -> list[dict[str, Any]]:
+    def list(self, _version: str, kind: str, _namespace: str) -> Sequence[dict[str, Any]]:
         if self._image is None:
             raise KubeError("deployments", "they are forbidden")
         pod = {
@@ -62,7 +66,7 @@ class Cluster:
     def text(self) -> str:
         return str(self.live["data"]["Corefile"])
 
-    def edit(self, **params: Any) -> tuple[dict[str, Any], list[str]]:
+    def edit(self, **params: Any) -> tuple[dict[str, Any], Sequence[str]]:
         return run_edit({**PARAMS, **params}, client=cast("KubeClient", self), path=None, check=False)
 
     def info(self, **params: Any) -> dict[str, Any]:
@@ -115,3 +119,83 @@ def test_an_image_whose_tag_tells_no_version_goes_with_the_version() -> None:
     assert Cluster(NODE_CACHE).edit(image=image, version="1.14.2", migrate_from="1.14.2")[0]["migration"] == []
     # It runs already.
     assert Cluster(image).edit(image=image, version="1.14.2")[0]["migration"] == []
+
+
+TAKEN = KUBEADM.replace("       disable success cluster.local\n       disable denial cluster.local\n", "")
+# Of a time when kubernetes had an option more.
+OLD = TAKEN.replace("       ttl 30\n", "       ttl 30\n       upstream\n")
+
+
+def test_the_first_text_comes_back_if_coredns_takes_it() -> None:
+    cluster = Cluster("coredns:v1.6.9", OLD)
+    cluster.edit(cache={"ttl": 31})
+    assert cluster.edit(state="absent")[0]["corefile"] == OLD == cluster.text
+    assert cluster.live["metadata"]["annotations"] == {}
+    # Somebody brings the cluster to another version meanwhile, Corefile and all.
+    cluster.edit(cache={"ttl": 31})
+    cluster.edit(content=TAKEN, version="1.14.2", cache={"ttl": 31})
+    later = Cluster("coredns:v1.14.2")
+    later.live = cluster.live
+    with pytest.raises(CorefileError) as refused:
+        later.edit(state="absent")
+    assert "ConfigMap 'kube-system/coredns', as it was first:11: plugin kubernetes: option 'upstream' is gone" in str(
+        refused.value
+    )
+    assert str(refused.value).endswith("Set migrate_from to the version that it was written for.")
+    assert "cache 31" in later.text
+    assert later.edit(state="absent", migrate_from="1.6.9")[0]["corefile"] == TAKEN == later.text
+    # What comes back is for the version of the image that comes back with it.
+    cluster = Cluster("coredns:v1.14.2", OLD)
+    cluster.edit(content=KUBEADM, cache={"ttl": 31})
+    result, _warnings = cluster.edit(state="absent", image="coredns:v1.6.9", version="1.14.2")
+    assert (result["version"], result["corefile"], "migration" in result) == ("1.6.9", OLD, False)
+
+
+def test_what_others_wrote_goes_with_consent_only() -> None:
+    cluster = Cluster()
+    cluster.edit(cache={"ttl": 31})
+    cluster.edit(cache={"ttl": 32})
+    foreign = cluster.text.replace("    loop\n", "    loop # ours\n")
+    cluster.live["data"]["Corefile"] = foreign
+    for number in (33, 34):
+        with pytest.raises(CorefileError) as refused:
+            cluster.edit(state="absent")
+        assert "somebody else has changed it since it was edited first, and that would be lost" in str(refused.value)
+        assert str(refused.value).endswith("Take out by hand what is not wanted, or set accept_loss.")
+        # An edit of ours on top makes it no more ours.
+        cluster.edit(cache={"ttl": number})
+    assert cluster.edit(state="absent", accept_loss=True)[0]["corefile"] == KUBEADM == cluster.text
+    assert cluster.live["metadata"]["annotations"] == {}
+
+
+def test_the_way_back_has_a_way_back_until_it_is_proven() -> None:
+    cluster = Cluster()
+    cluster.edit(cache={"ttl": 31})
+    edited = cluster.text
+    result, _warnings = cluster.edit(state="absent", provisional=True)
+    assert (result["changed"], cluster.text) == (True, KUBEADM)
+    assert notes.read_pending(cluster.live, "Corefile") == notes.Pending(edited, (notes.digest(KUBEADM),))
+    # Killed here, it goes on.
+    assert cluster.edit(state="absent", provisional=True)[0]["changed"] is False
+    unproven = copy.deepcopy(cluster.live)
+    assert notes.take_back(unproven, "Corefile")
+    assert unproven["data"]["Corefile"] == edited
+    assert unproven["metadata"]["annotations"][notes.BACKUP] == KUBEADM
+    assert notes.note_proof(cluster.live, "Corefile", KUBEADM)
+    assert cluster.live["metadata"]["annotations"] == {}
+    assert cluster.edit(state="absent", provisional=True)[0]["changed"] is False
+    # What was taken back is ours as it was before.
+    cluster.live = unproven
+    assert cluster.edit(state="absent")[0]["corefile"] == KUBEADM
+
+
+def test_a_file_comes_back_if_coredns_takes_it(tmp_path: Path) -> None:
+    file = tmp_path / "Corefile"
+    params = {**PARAMS, "path": str(file), "backup": True, "version": "1.6.9"}
+    file.write_text(OLD)
+    run_edit({**params, "cache": {"ttl": 31}}, client=None, path=file, check=False)
+    with pytest.raises(CorefileError) as refused:
+        run_edit({**params, "state": "absent", "version": "1.14.2"}, client=None, path=file, check=False)
+    assert "option 'upstream' is gone" in str(refused.value)
+    run_edit({**params, "state": "absent"}, client=None, path=file, check=False)
+    assert (file.read_text(), list(tmp_path.iterdir())) == (OLD, [file])
