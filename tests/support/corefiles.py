@@ -303,6 +303,31 @@ WORDS = (
 )
 
 
+# What CoreDNS' process knows, and words that use it, or only look so.
+VARIABLES = {
+    "JUDGED_NUMBER": "30",
+    "JUDGED_ZONE": "example.com",
+    "JUDGED_WORDS": "30 example.com",
+    "JUDGED_PLUGIN": "whoami",
+    "JUDGED_BRACE": "{",
+    "JUDGED_NEST": "{$JUDGED_NUMBER}",
+    "JUDGED_PATTERN": "part-*.conf",
+    "JUDGED_EMPTY": "",
+}
+REFERENCES = (
+    *(f"{{${name}}}" for name in (*VARIABLES, "JUDGED_NOT_THERE")),
+    *(f"{{%{name}%}}" for name in (*VARIABLES, "JUDGED_NOT_THERE")),
+    *("a.{$JUDGED_ZONE}", "{%JUDGED_NUMBER%}s", "{$JUDGED_NUMBER}{%JUDGED_NUMBER%}", '"{$JUDGED_WORDS}"'),
+    *("{$}", "{%%}", "{$JUDGED_NUMBER", "{%JUDGED_NUMBER}", "{$JUDGED_NUMBER%}", "{%A%B%}"),
+)
+# Files of the folder "imported", patterns that find some, and what finds none.
+IMPORTS = (
+    *("errors.conf", "part-a.conf", "part-*.conf", "deeper/*.conf", "deeper/part-?.conf", "servers.conf", "*rs.conf"),
+    *("options.inc", "wrong.conf", "*.inc", "w*", "d*", "deeper", "none-*.conf", "none.conf", "part-[ab].conf"),
+    *("*-*.conf", "{$JUDGED_PATTERN}", "{$JUDGED_EMPTY}", "./errors.conf", "deeper/../errors.conf", "/tmp/*.conf"),
+)
+
+
 def directives() -> list[list[str]]:
     """Each a plugin's line, then the lines of its block."""
     return [line.split("|") for line in PLUGINS.splitlines()]
@@ -369,6 +394,19 @@ def _change_word(words: list[str], place: int, change: int, chance: random.Rando
         words[place] = words[place][: chance.randrange(len(words[place]) + 1)]
 
 
+def spliced(text: str, chance: random.Random) -> str:
+    """A Corefile of which a part comes from elsewhere: a word from a variable, or lines from a file."""
+    lines = text.split("\n")
+    at = chance.randrange(len(lines))
+    words = lines[at].split()
+    if words and chance.random() < 0.5:
+        words[chance.randrange(len(words))] = chance.choice(REFERENCES)
+        lines[at] = " ".join(words)
+    else:
+        lines.insert(at, f"import {chance.choice(IMPORTS)}")
+    return "\n".join(lines)
+
+
 def corefiles(seed: int, count: int) -> Iterator[str]:
     """So many Corefiles: a fifth as people write them, the others with one to three things changed."""
     chance = random.Random(seed)  # noqa: S311 - the same texts each time is what is wanted
@@ -384,4 +422,6 @@ def corefiles(seed: int, count: int) -> Iterator[str]:
         if kind == 1 or (kind > 1 and number >= 5 * len(directives())) or chance.random() < 0.3:
             for _change in range(chance.choice((1, 1, 1, 2, 3))):
                 text = broken(text, chance)
+        if chance.random() < 0.2:
+            text = spliced(text, chance)
         yield text

@@ -8,17 +8,21 @@ import json
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.findings import REFUSED, Finding
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.storage import files_beside
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.validate import validate
+from tests.support.corefiles import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 VERSIONS = ("1.7.0", "1.11.3", "1.14.7", "1.15.0")
-FILE = "/tmp/Corefile"
+# Files that can be imported stand beside it.
+FOLDER = Path(__file__).absolute().parent / "imported"
+FILE = str(FOLDER / "Corefile")
 # A mount and a network of its own: the plugin kubernetes finds a token, and no question leaves.
 ROOM = """
 mount -t tmpfs tmpfs /run
@@ -26,8 +30,9 @@ mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 folder=/run/secrets/kubernetes.io/serviceaccount
 mkdir -p $folder && echo token > $folder/token
-exec env -i KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=6443 "$0"
+exec env -i "$@" "$0"
 """
+ENVIRONMENT = {**VARIABLES, "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
 # A language of its own, which we do not read: what comes behind it in CoreDNS' order may be refused by us first.
 EXPRESSION = r"could not compile expression|variable name \".*\" is reserved"
 # What CoreDNS refuses and we take, each with its reason.
@@ -61,8 +66,9 @@ class Disagreement:
 def judgements(programs: Path, version: str, texts: Sequence[str]) -> list[str]:
     """Why CoreDNS refuses each text; empty where it takes it."""
     questions = "".join(json.dumps({"path": FILE, "text": text}) + "\n" for text in texts)
+    variables = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
     done = subprocess.run(
-        ["unshare", "--mount", "--net", "sh", "-euc", ROOM, str(programs / f"corefile-judge-{version}")],
+        ["unshare", "--mount", "--net", "sh", "-euc", ROOM, str(programs / f"corefile-judge-{version}"), *variables],
         input=questions,
         capture_output=True,
         text=True,
@@ -75,7 +81,7 @@ def judgements(programs: Path, version: str, texts: Sequence[str]) -> list[str]:
 
 def first_refusal(text: str, version: str) -> Finding | None:
     """The refusal that we would name first."""
-    findings = validate(text, FILE, version, sources=lambda _pattern, _file: (), environment={})
+    findings = validate(text, FILE, version, sources=files_beside, environment=ENVIRONMENT)
     return next((finding for finding in findings if finding.level == REFUSED), None)
 
 
@@ -98,5 +104,5 @@ def differs(refusal: str, ours: Finding | None) -> bool:
         return not any(re.search(pattern, refusal) for pattern, _reason in KNOWN)
     if not refusal or ours is None:
         return bool(refusal) != (ours is not None)
-    line = re.search(rf"{FILE}:(\d+) - ", refusal)
-    return line is not None and int(line[1]) != ours.line
+    place = re.search(rf"({re.escape(str(FOLDER))}/\S+?):(\d+) - ", refusal)
+    return place is not None and (place[1], int(place[2])) != (ours.file, ours.line)

@@ -21,9 +21,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree i
     snippet_name,
 )
 
-# What the files are that a pattern names, seen from the importing file: path and text of each. Nothing is returned
-# when nobody can know, as with the files of a pod.
-Sources = Callable[[str, str], Optional[Sequence[tuple[str, str]]]]
+# What the files are that a pattern names, seen from the importing file: path and text of each, no text for a folder.
+# Nothing is returned when nobody can know, as with the files of a pod.
+Sources = Callable[[str, str], Optional[Sequence[tuple[str, Optional[str]]]]]
 # The words in double underscores are those that NodeLocal DNSCache replaces when it starts.
 _VARIABLE = re.compile(r"\{%([^%]|%(?!\}))+%\}|\{\$[^}]+\}|__PILLAR__\w+__")
 MOST_EXPANSIONS = 10000
@@ -159,7 +159,12 @@ class _Loader(Parser):
             return ()
         if not found and not any(char in pattern for char in "*?[]"):
             raise self._error(f"File to import not found: {pattern}")
-        return [token for path, text in found for token in tokenize(text, path)]
+        tokens: list[Token] = []
+        for path, text in found:
+            if text is None:
+                raise self._error(f"Could not import {path}: is a directory")
+            tokens += tokenize(text, path)
+        return tokens
 
 
 def _put_in(word: str, opening: str, closing: str, environment: Mapping[str, str]) -> str:

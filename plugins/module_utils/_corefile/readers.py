@@ -49,7 +49,10 @@ PERCENTAGE = Kind(
 HEADER_FLAG = v.one_of("aa", "ra", "rd", any_case=True)
 TRANSFER_TARGET = Kind("* or an IP address, with or without a port", lambda word: word == "*" or _may_transfer(word))
 ABOVE_ZERO = v.span(1e-9, None, "a duration above 0, or seconds", v.seconds_or_number)
-TEMPLATE = Kind("a template of Go", lambda word: word.count("{{") == word.count("}}"))
+_EMPTY_ACTION = re.compile(r"\{\{(?:-\s)?\s*(?:\s-)?\}\}")
+TEMPLATE = Kind(
+    "a template of Go", lambda word: word.count("{{") == word.count("}}") and not _EMPTY_ACTION.search(word)
+)
 _LABEL = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)"
 _PREFIXED = rf"(?:[a-z0-9.-]+/)?{_LABEL}"
 
@@ -483,17 +486,22 @@ def dynupdate(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> 
             raise cursor.refuse(f"option {name!r} is missing", expected)
 
 
-def hosts_entry(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+def _falls_through(options: Options, scope: Scope) -> bool:
+    """Whether anything falls through: the last such line counts, and what is no zone is left out; once it was all."""
+    zones = next((words for name, words in reversed(options) if name == "fallthrough"), None)
+    return zones is not None and bool(not zones or v.normal_zones(zones) or not scope.since("1.8.4"))
+
+
+def hosts_entry(cursor: Cursor, scope: Scope, _head: Words, options: Options) -> None:
     """An address and its names; none may follow ``fallthrough``."""
-    if "fallthrough" in {name for name, _words in options}:
+    if _falls_through(options, scope):
         raise cursor.refuse(f"{cursor.word!r} behind fallthrough", "entries before fallthrough", "Move it up")
     options.append(("", (cursor.word, *cursor.arguments())))
 
 
-def hosts_use(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> None:
+def hosts_use(cursor: Cursor, scope: Scope, _head: Words, options: Options) -> None:
     """What falls through for types must fall through at all."""
-    names = {name for name, _words in options}
-    if "fallthrough_unsupported" in names and "fallthrough" not in names:
+    if "fallthrough_unsupported" in {name for name, _words in options} and not _falls_through(options, scope):
         raise cursor.refuse("option fallthrough_unsupported without fallthrough", "both")
 
 
@@ -595,7 +603,9 @@ def kubernetes_zones(cursor: Cursor, scope: Scope) -> Words:
     """Zones, one of which is not of reverse names."""
     found = cursor.arguments()
     zones = v.normal_zones(found or scope.keys)
-    if all(zone.endswith((".in-addr.arpa.", ".ip6.arpa.")) for zone in zones):
+    # What is no zone is left out; once it was the root.
+    has_root = not scope.since("1.8.4") and any(not v.normal_zones((word,)) for word in found)
+    if not has_root and all(zone.endswith((".in-addr.arpa.", ".ip6.arpa.")) for zone in zones):
         raise cursor.refuse("there are only zones of reverse names", "the cluster's zone, such as cluster.local")
     return found
 

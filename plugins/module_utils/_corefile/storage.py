@@ -250,11 +250,16 @@ def _write(path: Path, text: str, like: Path) -> None:
     Path(name).rename(path)
 
 
-def files_beside(pattern: str, importing: str) -> list[tuple[str, str]]:
-    """The files that an import names, as path and text: relative to the file that imports them."""
+def files_beside(pattern: str, importing: str) -> list[tuple[str, str | None]]:
+    """The files that an import names, as path and text: relative to the file that imports them.
+
+    A folder that a pattern names has no text.
+    """
     folder = Path(importing).absolute().parent
-    absolute = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    # CoreDNS goes by the names, so that a link in the way up is not followed.
+    absolute = Path(os.path.normpath(folder / pattern))
     if not any(char in pattern for char in "*?["):
         return [(str(absolute), read_file(absolute))] if absolute.is_file() else []
     root = Path(absolute.anchor)
-    return [(str(file), read_file(file)) for file in sorted(root.glob(str(absolute.relative_to(root))))]
+    found = sorted(root.glob(str(absolute.relative_to(root))))
+    return [(str(file), None if file.is_dir() else read_file(file)) for file in found]

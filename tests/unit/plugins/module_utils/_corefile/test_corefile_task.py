@@ -199,3 +199,14 @@ def test_a_file_comes_back_if_coredns_takes_it(tmp_path: Path) -> None:
     assert "option 'upstream' is gone" in str(refused.value)
     run_edit({**params, "state": "absent"}, client=None, path=file, check=False)
     assert (file.read_text(), list(tmp_path.iterdir())) == (OLD, [file])
+
+
+def test_a_folder_that_a_pattern_names_is_refused_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "Corefile"
+    (tmp_path / "deeper.conf").mkdir()
+    file.write_text(". {\n    reload\n    import *.conf\n}\n")
+    with pytest.raises(CorefileError) as refused:
+        run_edit({**PARAMS, "path": str(file), "errors": True}, client=None, path=file, check=False)
+    assert f"Corefile:3: Error during parsing: Could not import {tmp_path}/deeper.conf: is a directory" in str(
+        refused.value
+    )
