@@ -13,7 +13,9 @@ description:
   - Applies allow rules and default denies to the chosen namespaces in one call. In each, a policy that says what all of
     them say comes first and goes last, so that no namespace is ever denied without its allows, nor opened.
   - Tells before it acts which connections that work would break.
-  - Only policies with the label C(app.kubernetes.io/managed-by=netops.kubernetes) are changed or removed.
+  - Only policies with the labels C(netops.kubernetes/baseline=network-policy) and
+    C(app.kubernetes.io/managed-by=netops.kubernetes) are changed or removed, and those that an earlier release wrote,
+    which bear the second one alone and the name of a template. Other policies that the collection applied are not.
   - Says so when nothing on the cluster enforces policies.
   - Needs the verbs C(list), C(patch), C(create) and C(delete) on networkpolicies, C(list) on namespaces, nodes,
     daemonsets, deployments, endpointslices, webhook configurations, apiservices and customresourcedefinitions, C(get)

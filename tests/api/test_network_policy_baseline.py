@@ -78,6 +78,45 @@ def test_the_policies_of_others_stay(baseline: Module, client: KubeClient) -> No
     client.raw("DELETE", "/apis/networking.k8s.io/v1/namespaces/shop-0/networkpolicies/theirs")
 
 
+def test_what_manifest_applied_stays(baseline: Module, api: str, client: KubeClient) -> None:
+    """The module puts the collection's mark on it, as the baseline does on its own."""
+    manifest = Module("manifest", {"kubeconfig": api})
+    metadata = {"name": "allow-db", "namespace": "shop-0"}
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]}
+    theirs = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+    manifest.succeeds(definitions=[theirs])
+    try:
+        baseline.succeeds(namespaces=["shop-0"])
+        baseline.succeeds(namespaces=["shop-0"], profile="zero-trust")
+        assert "allow-db" in live(client)["shop-0"]
+        custom = [{"name": "allow-db", "ingress": [{}]}]
+        message = baseline.fails(namespaces=["shop-0"], custom_policies=custom)
+        assert message.startswith("NetworkPolicy 'shop-0/allow-db': it is there and lacks the label netops.kubernetes/")
+        baseline.succeeds(namespaces=["shop-0"], state="absent")
+        assert live(client) == {"shop-0": {"allow-db"}}
+    finally:
+        manifest.succeeds(definitions=[theirs], state="absent")
+
+
+def test_policies_from_before_the_label_are_the_baselines(baseline: Module, client: KubeClient) -> None:
+    options: dict[str, Any] = {"namespaces": ["shop-0"], "profile": "zero-trust"}
+    place = "/apis/networking.k8s.io/v1/namespaces/shop-0/networkpolicies"
+
+    def take_the_label_away() -> None:
+        body = {"metadata": {"labels": {"netops.kubernetes/baseline": None}}}
+        for name in live(client)["shop-0"]:
+            client.raw("PATCH", f"{place}/{name}", body=body, content_type="application/merge-patch+json")
+
+    baseline.succeeds(**options)
+    take_the_label_away()
+    state_matrix(baseline, **options)
+    labels = [one["metadata"]["labels"] for one in client.list("networking.k8s.io/v1", "NetworkPolicy", "shop-0")]
+    assert all(one["netops.kubernetes/baseline"] == "network-policy" for one in labels)
+    take_the_label_away()
+    baseline.succeeds(state="absent", **options)
+    assert live(client) == {}
+
+
 def test_an_edit_by_hand_is_repaired(baseline: Module, client: KubeClient) -> None:
     baseline.succeeds(namespaces=["shop-0"])
     path = "/apis/networking.k8s.io/v1/namespaces/shop-0/networkpolicies/default-deny-ingress"
@@ -407,6 +446,23 @@ def test_somebody_elses_only_baseline_is_kept(shop: Module, client: KubeClient) 
         assert older(client, kind) == {"default"}
     finally:
         client.raw("DELETE", "/apis/policy.networking.k8s.io/v1alpha1/baselineadminnetworkpolicies/default")
+
+
+@pytest.mark.usefixtures("cluster_policies")
+def test_the_only_baseline_that_manifest_applied_is_kept(shop: Module, api: str, client: KubeClient) -> None:
+    kind = "BaselineAdminNetworkPolicy"
+    spec = {"subject": {"namespaces": {"matchLabels": {"team": "theirs"}}}}
+    metadata = {"name": "default"}
+    theirs = {"apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+    manifest = Module("manifest", {"kubeconfig": api})
+    manifest.succeeds(definitions=[theirs])
+    try:
+        message = shop.fails(namespaces=["shop-0"], cluster_wide=kind)
+        assert message.startswith(f"{kind} 'default': it is there and lacks the label netops.kubernetes/baseline")
+        assert shop.succeeds(namespaces=["shop-0"], cluster_wide=kind, state="absent")["changed"] is False
+        assert older(client, kind) == {"default"}
+    finally:
+        manifest.succeeds(definitions=[theirs], state="absent")
 
 
 @pytest.mark.usefixtures("cluster_policies")

@@ -14,14 +14,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
-    MANAGED_BY,
-    Object,
-    is_marked,
-)
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ownership import (
     TRANSITION,
+    is_labelled,
+    is_own,
+    require_own,
+)
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
     is_deny,
     moved,
     transition,
@@ -29,6 +29,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 # What the cluster itself stands on is never isolated unless it is asked for by name.
 SYSTEM_NAMESPACES = (
@@ -137,19 +139,14 @@ class _Bridges:
 
 
 def _steps(namespace: str, there: Mapping[str, Object], wanted: Sequence[Object], bridges: _Bridges) -> list[Step]:
-    own = {name: policy for name, policy in there.items() if is_marked(policy)}
+    own = {name: policy for name, policy in there.items() if is_own(policy)}
     changes: list[Step] = []
     for policy in wanted:
         name = policy["metadata"]["name"]
         before = there.get(name)
-        if before is not None and name not in own:
-            raise PolicyError(
-                f"NetworkPolicy '{namespace}/{name}'",
-                f"it is there and lacks the label {MANAGED_BY}",
-                "no policy of this name, or one of ours",
-                "Rename or remove it, or leave this policy out of the baseline",
-            )
-        if before is None or differs(before, policy):
+        if before is not None:
+            require_own(before, "Rename or remove it, or leave this policy out of the baseline")
+        if before is None or differs(before, policy) or not is_labelled(before):
             changes.append(Step(before, policy))
     kept = {policy["metadata"]["name"] for policy in wanted}
     changes += [Step(policy, None) for name, policy in own.items() if name not in {*kept, TRANSITION}]
@@ -159,10 +156,12 @@ def _steps(namespace: str, there: Mapping[str, Object], wanted: Sequence[Object]
         return changes
     if not changes:
         return [Step(standing, None)]
+    if standing is None and TRANSITION in there:
+        require_own(there[TRANSITION], "Rename or remove it: a policy of this name comes and goes with every change")
     # What a run that was killed has left still counts, and so does every policy of before.
     specs = [policy["spec"] for policy in own.values() if not policy["spec"].get("podSelector")]
     bridge = bridges.over(namespace, [*specs, *(policy["spec"] for policy in wanted)])
-    if standing is not None and not differs(standing, bridge):
+    if standing is not None and not differs(standing, bridge) and is_labelled(standing):
         return [*changes, Step(standing, None)]
     return [Step(standing, bridge), *changes, Step(bridge, None)]
 

@@ -23,13 +23,6 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
-    MANAGED_BY,
-    Object,
-    is_marked,
-    marked,
-    ref_of,
-)
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.settled import is_settled
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import Step
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import (
@@ -48,10 +41,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model im
     PASS,
     PolicyError,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ownership import is_own, owned, require_own
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import RULES_OF, is_deny
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 NAME = "netops-baseline"
 # It denies nothing, and shows in flow logs.
@@ -111,7 +107,7 @@ def everywhere(kind: str, subject: Subject, policies: Sequence[Object]) -> list[
 
 
 def _object(api_version: str, kind: str, name: str, **rest: Any) -> Object:
-    return marked({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **rest})
+    return owned({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **rest})
 
 
 def _rules(policies: Sequence[Object], direction: str) -> Iterator[Mapping[str, Any]]:
@@ -159,23 +155,13 @@ def everywhere_steps(live: Sequence[Object], wanted: Sequence[Object]) -> list[S
     steps: list[Step] = []
     for policy in wanted:
         before = there.get(policy["metadata"]["name"])
-        if before is not None and not is_marked(before):
-            raise PolicyError(
-                str(ref_of(policy)),
-                f"it is there and lacks the label {MANAGED_BY}",
-                "no policy of this name, or one of ours",
-                "Rename or remove it",
-            )
+        if before is not None:
+            require_own(before, "Rename or remove it")
         if before is None or not is_settled(policy, before):
             steps.append(Step(before, policy))
     kept = {policy["metadata"]["name"] for policy in wanted}
-    gone = [one for name, one in there.items() if is_marked(one) and _is_ours(one) and name not in kept]
+    gone = [one for name, one in there.items() if is_own(one) and name not in kept]
     return [*steps, *(Step(one, None) for one in sorted(gone, key=lambda one: one["metadata"]["name"] != NAME))]
-
-
-def _is_ours(policy: Object) -> bool:
-    name: str = policy["metadata"]["name"]
-    return name == NAME or name.startswith(f"{NAME}-") or policy["kind"] == BASELINE_KIND
 
 
 # ---- ClusterNetworkPolicy --------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client imp
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     Object,
     comparable,
-    is_marked,
     ref_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
@@ -21,7 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together i
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import NamespaceSteps, Step, plan
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import TRANSITION
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ownership import TRANSITION, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -129,7 +128,7 @@ def _before(live: Sequence[Object], one: NamespaceSteps) -> list[Object]:
         policy
         for policy in live
         if policy["metadata"]["namespace"] == one.namespace
-        and is_marked(policy)
+        and is_own(policy)
         and policy["metadata"]["name"] not in touched
     ]
     old = [step for name, step in touched.items() if step is not None and name != TRANSITION]

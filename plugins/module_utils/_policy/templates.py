@@ -13,12 +13,14 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, marked
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import NAME_LABEL, PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION, network_policy
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ownership import TRANSITION, owned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 EVERY_POD: dict[str, Any] = {}
 # Where a node answers DNS itself: NodeLocal DNSCache's default, kubespray's, and GKE's Cloud DNS.
@@ -217,7 +219,7 @@ def moved(policy: Object, namespace: str) -> Object:
 
 def _object(namespace: str, name: str, spec: Spec) -> Object:
     metadata = {"name": name, "namespace": namespace}
-    return marked({"apiVersion": API_VERSION, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
+    return owned({"apiVersion": API_VERSION, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
 
 
 def _custom(one: Mapping[str, Any], others: Mapping[str, Spec]) -> Spec:
@@ -248,8 +250,6 @@ def _defaulted(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # ---- from one set of policies to another, at once --------------------------------------------------------------------
-
-TRANSITION = "baseline-transition"
 
 
 def transition(namespace: str, specs: Sequence[Mapping[str, Any]]) -> Object:

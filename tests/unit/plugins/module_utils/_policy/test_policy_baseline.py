@@ -12,10 +12,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.differen
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import network_policy
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ownership import DIRECTIONS, TRANSITION
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
     PROFILES,
     TEMPLATES,
-    TRANSITION,
     Surroundings,
     policies,
     transition,
@@ -175,6 +175,59 @@ def test_the_policies_of_others_stay() -> None:
         steps([foreign], PROFILES["ingress-deny"])
 
 
+MARK = {"app.kubernetes.io/managed-by": "netops.kubernetes"}
+EVERY_POD: dict[str, Any] = {"podSelector": {}, "policyTypes": ["Ingress"]}
+# What the module ``manifest`` applies bears the collection's mark too.
+APPLIED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
+    ("allow-db", {}, EVERY_POD),
+    ("allow-nodes", {"netops.kubernetes/owner": "shop"}, EVERY_POD),
+    ("allow-nodes", {"app": "web"}, EVERY_POD),
+    ("allow-nodes", {}, {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]}),
+    ("allow-nodes", {}, {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}),
+]
+
+
+def applied(name: str, labels: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "shop", "labels": {**MARK, **labels}}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(("name", "labels", "spec"), APPLIED)
+def test_what_the_collection_applied_otherwise_is_not_the_baselines(
+    name: str, labels: dict[str, str], spec: dict[str, Any]
+) -> None:
+    theirs = applied(name, labels, spec)
+    live = [*policies("shop", ["allow-all-egress", "default-deny-ingress"], AROUND), theirs]
+    assert theirs in after(live, steps(live, ["default-deny-ingress"]))
+    assert after(live, steps(live, ())) == [theirs]
+    custom = [{"name": name, "ingress": [{}]}] if name == "allow-db" else []
+    with pytest.raises(PolicyError, match=f"NetworkPolicy 'shop/{name}': it is there and lacks the label netops.kube"):
+        steps([theirs], ["allow-nodes"], custom)
+
+
+def test_somebody_elses_policy_is_not_taken_for_the_bridge() -> None:
+    theirs = applied(TRANSITION, {"app": "web"}, EVERY_POD)
+    with pytest.raises(PolicyError, match="NetworkPolicy 'shop/baseline-transition': it is there and lacks the label"):
+        steps([theirs], PROFILES["zero-trust"])
+
+
+def unlabelled(policy: dict[str, Any]) -> dict[str, Any]:
+    """As the baseline wrote it before it had a label of its own."""
+    return {**policy, "metadata": {**policy["metadata"], "labels": dict(MARK)}}
+
+
+@pytest.mark.parametrize("profile", ["ingress-deny", "zero-trust"])
+def test_older_policies_of_the_baseline_are_known_and_get_its_label(profile: str) -> None:
+    wanted = policies("shop", PROFILES[profile], AROUND)
+    live = [unlabelled(one) for one in wanted]
+    assert after(live, steps(live, ())) == []
+    left = unlabelled(transition("shop", [one["spec"] for one in live]))
+    assert after([*live, left], steps([*live, left], ())) == []
+    then = after(live, steps(live, PROFILES[profile]))
+    assert {one["metadata"]["name"]: one for one in then} == {one["metadata"]["name"]: one for one in wanted}
+    assert steps(then, PROFILES[profile]) == []
+
+
 def test_a_smaller_profile_removes_what_it_no_longer_has() -> None:
     live = policies("shop", PROFILES["zero-trust"], AROUND)
     (one,) = plan(live, {"shop": policies("shop", PROFILES["ingress-deny"], AROUND)})
@@ -209,6 +262,7 @@ def test_every_template_lists_its_types(name: str) -> None:
     for kind in ("ingress", "egress"):
         assert not spec.get(kind) or kind.capitalize() in spec["policyTypes"]
     assert spec["podSelector"] == {}
+    assert tuple(spec["policyTypes"]) == DIRECTIONS[name]
 
 
 def test_an_unknown_template_is_named() -> None:

@@ -252,13 +252,27 @@ def test_what_accepts_comes_first_and_goes_last() -> None:
 
 
 def test_the_policies_of_others_stay() -> None:
+    labels = {"app.kubernetes.io/managed-by": "netops.kubernetes"}
     foreign = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
-    other = {**foreign, "metadata": {"name": "theirs", "labels": {"app.kubernetes.io/managed-by": "netops.kubernetes"}}}
+    other = {**foreign, "metadata": {"name": "theirs", "labels": labels}}
     assert everywhere_steps([other], []) == []
-    taken = {**foreign, "metadata": {"name": "netops-baseline"}}
-    assert everywhere_steps([taken], []) == []
-    with pytest.raises(PolicyError, match="ClusterNetworkPolicy 'netops-baseline': it is there and lacks the label"):
-        everywhere_steps([taken], made("ClusterNetworkPolicy", ["default-deny-all"]))
+    for marks in ({}, labels):
+        taken = {**foreign, "metadata": {"name": "netops-baseline", "labels": marks}}
+        assert everywhere_steps([taken], []) == []
+        with pytest.raises(
+            PolicyError, match="ClusterNetworkPolicy 'netops-baseline': it is there and lacks the label"
+        ):
+            everywhere_steps([taken], made("ClusterNetworkPolicy", ["default-deny-all"]))
+
+
+def test_the_only_baseline_is_not_ours_by_the_collections_mark() -> None:
+    """The module ``manifest`` puts it on whatever it applies."""
+    labels = {"app.kubernetes.io/managed-by": "netops.kubernetes"}
+    theirs = {"apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": "BaselineAdminNetworkPolicy"}
+    theirs = {**theirs, "metadata": {"name": "default", "labels": labels}}
+    assert everywhere_steps([theirs], []) == []
+    with pytest.raises(PolicyError, match="BaselineAdminNetworkPolicy 'default': it is there and lacks the label"):
+        everywhere_steps([theirs], made("BaselineAdminNetworkPolicy", ["default-deny-all"]))
 
 
 # ---- what cannot be said ---------------------------------------------------------------------------------------------
