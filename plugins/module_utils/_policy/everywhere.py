@@ -435,7 +435,7 @@ def _cilium(subject: Subject, policies: Sequence[Object]) -> list[Object]:
             if entity and entity[0] == direction:
                 rules.append({entity[1]: entity[2]})
             elif not entity:
-                rules += [_cilium_rule(rule, direction) for rule in _rules([policy], direction)]
+                rules += [made for rule in _rules([policy], direction) for made in _cilium_rules(rule, direction)]
         # A section without rules would not isolate by itself; an empty one does, with enableDefaultDeny.
         main[direction] = rules or [{}]
     together = _keeps_together(policies)
@@ -463,21 +463,25 @@ def _cilium_selector(selector: Mapping[str, Any], prefix: str) -> dict[str, Any]
     return made
 
 
-def _cilium_rule(rule: Mapping[str, Any], direction: str) -> dict[str, Any]:
+# Cilium takes no more ports in one list (pkg/policy/api, maxPorts).
+CILIUM_PORTS = 40
+
+
+def _cilium_rules(rule: Mapping[str, Any], direction: str) -> Iterator[dict[str, Any]]:
+    """A rule for each kind of peer: Cilium's agent refuses two kinds in one (pkg/policy/api, EgressCommonRule)."""
     word = "from" if direction == "ingress" else "to"
-    made: dict[str, Any] = {}
+    by_kind: dict[str, list[Any]] = {}
     for peer in rule.get(_side(direction)) or []:
         if "ipBlock" in peer:
             block = peer["ipBlock"]
             entry = {"cidr": block["cidr"], **({"except": block["except"]} if block.get("except") else {})}
-            made.setdefault(f"{word}CIDRSet", []).append(entry)
+            by_kind.setdefault(f"{word}CIDRSet", []).append(entry)
         else:
-            made.setdefault(f"{word}Endpoints", []).append(_cilium_peer(peer))
-    if not made:
-        made[f"{word}Entities"] = ["all"]
-    if rule.get("ports"):
-        made["toPorts"] = [{"ports": [_cilium_port(one) for one in rule["ports"]]}]
-    return made
+            by_kind.setdefault(f"{word}Endpoints", []).append(_cilium_peer(peer))
+    ports = [_cilium_port(one) for one in rule.get("ports") or []]
+    lists = [{"ports": ports[begin : begin + CILIUM_PORTS]} for begin in range(0, len(ports), CILIUM_PORTS)]
+    for kind, peers in (by_kind or {f"{word}Entities": ["all"]}).items():
+        yield {kind: peers, **({"toPorts": lists} if lists else {})}
 
 
 def _cilium_peer(peer: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,12 +26,17 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model im
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import network_policy
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import (
     PROFILES,
+    TEMPLATES,
     Surroundings,
     policies,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.cilium_rules import refusals
 from tests.support.definitions import MIRROR, published
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import Step
@@ -210,6 +216,108 @@ def test_cilium_denies_one_direction_alone() -> None:
     assert "egress" not in main
 
 
+def test_ciliums_rule_of_combination() -> None:
+    """What judges the policies below refuses what the agent refuses."""
+    rule: dict[str, Any] = {"toEndpoints": [{}], "toCIDRSet": [{"cidr": "192.0.2.0/24"}], "toEntities": ["all"]}
+    found = refusals({"spec": {"endpointSelector": {}, "egress": [rule]}})
+    assert found[0] == "specs[0]: egress[0]: combining toEndpoints and toCIDRSet is not supported yet"
+    assert len(found) == 3
+    ports = [{"ports": [{"port": "1"}] * 41}]
+    assert "too many ports" in str(refusals({"spec": {"endpointSelector": {}, "ingress": [{"toPorts": ports}]}}))
+    assert refusals({"spec": {"endpointSelector": {}, "ingress": [{}]}}) == []
+    assert refusals({"spec": {"endpointSelector": {}}})
+
+
+@pytest.mark.parametrize("names", [*PROFILES.values(), *((name,) for name in TEMPLATES)])
+@pytest.mark.parametrize("openshift", [False, True])
+def test_ciliums_agent_takes_every_template(names: Sequence[str], openshift: bool) -> None:
+    around = replace(AROUND, openshift=openshift)
+    for made_of in (names, (*names, "default-deny-all")):
+        if made_of:
+            objects = everywhere("CiliumClusterwideNetworkPolicy", SUBJECT, policies("", made_of, around, CUSTOM))
+            assert [text for one in objects for text in refusals(one)] == []
+
+
+PEERS: tuple[dict[str, Any], ...] = (
+    {"namespaceSelector": {}},
+    {"namespaceSelector": {"matchLabels": {"team": "shop"}}, "podSelector": {"matchLabels": {"app": "web"}}},
+    {"namespaceSelector": {"matchExpressions": [{"key": "zone", "operator": "DoesNotExist"}]}},
+    {"ipBlock": {"cidr": "192.0.2.0/24"}},
+    {"ipBlock": {"cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]}},
+)
+ENTRIES: tuple[dict[str, Any], ...] = (
+    {"port": 80},
+    {"port": 9000, "endPort": 9010},
+    {"port": "dns", "protocol": "UDP"},
+    {"protocol": "SCTP"},
+)
+
+
+def some(chance: random.Random) -> list[dict[str, Any]]:
+    """Custom policies of any peers and ports."""
+    found: list[dict[str, Any]] = []
+    for number in range(chance.randint(1, 3)):
+        one: dict[str, Any] = {"name": f"c{number}"}
+        for direction, side in chance.sample((("ingress", "from"), ("egress", "to")), chance.randint(1, 2)):
+            one[direction] = [
+                {
+                    **({side: chance.choices(PEERS, k=chance.randint(0, 4))} if chance.random() < 0.9 else {}),
+                    **(
+                        {"ports": chance.choices(ENTRIES, k=chance.choice((0, 1, 3, 60)))}
+                        if chance.random() < 0.7
+                        else {}
+                    ),
+                }
+                for _ in range(chance.randint(0, 3))
+            ]
+        found.append(one)
+    return found
+
+
+@given(chance=st.randoms())
+def test_ciliums_agent_takes_any_custom_policy_and_reads_what_was_written(chance: random.Random) -> None:
+    custom = some(chance)
+    (policy,) = made("CiliumClusterwideNetworkPolicy", ["default-deny-all"], custom)
+    assert refusals(policy) == []
+    for direction, side in (("ingress", "from"), ("egress", "to")):
+        wanted: set[str] = set()
+        for rule in (rule for one in custom for rule in one.get(direction) or []):
+            entries = [port_of(port) for port in rule.get("ports") or [{}]]
+            wanted |= {f"{kind_of(peer)} {entry}" for peer in rule.get(side) or [{}] for entry in entries}
+        assert said(policy["specs"][0][direction], side) == wanted
+
+
+def kind_of(peer: dict[str, Any]) -> str:
+    """A peer of a NetworkPolicy, to compare."""
+    if "ipBlock" in peer:
+        return f"{peer['ipBlock']['cidr']} {peer['ipBlock'].get('except') or []}"
+    if not peer:
+        return "all"
+    return str(PEERS.index(peer))
+
+
+def port_of(port: dict[str, Any]) -> str:
+    return f"{port.get('protocol', 'TCP')} {port.get('port', 0)} {port.get('endPort', '')}" if port else "any"
+
+
+def said(rules: list[dict[str, Any]], side: str) -> set[str]:
+    """Peers and ports of Cilium's rules, to compare."""
+    space = "k8s:io.cilium.k8s.namespace.labels."
+    endpoints = [
+        {},
+        {"matchLabels": {f"{space}team": "shop", "k8s:app": "web"}},
+        {"matchExpressions": [{"key": f"{space}zone", "operator": "DoesNotExist"}]},
+    ]
+    found: set[str] = set()
+    for rule in rules:
+        peers = [str(endpoints.index(one)) for one in rule.get(f"{side}Endpoints") or []]
+        peers += [f"{one['cidr']} {one.get('except') or []}" for one in rule.get(f"{side}CIDRSet") or []]
+        peers += rule.get(f"{side}Entities") or []
+        ports = [port_of(one) for entry in rule.get("toPorts") or [{"ports": [{}]}] for one in entry["ports"]]
+        found |= {f"{peer} {port}" for peer in peers for port in ports}
+    return found
+
+
 @pytest.mark.parametrize("version", ["v3.31.7", "v3.32.1"])
 @pytest.mark.parametrize("kind", ["GlobalNetworkPolicy", "StagedGlobalNetworkPolicy"])
 def test_calicos_own_schema_knows_every_field(kind: str, version: str) -> None:
@@ -268,8 +376,7 @@ def test_the_policies_of_others_stay() -> None:
 def test_the_only_baseline_is_not_ours_by_the_collections_mark() -> None:
     """The module ``manifest`` puts it on whatever it applies."""
     labels = {"app.kubernetes.io/managed-by": "netops.kubernetes"}
-    theirs = {"apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": "BaselineAdminNetworkPolicy"}
-    theirs = {**theirs, "metadata": {"name": "default", "labels": labels}}
+    theirs: dict[str, Any] = {"kind": "BaselineAdminNetworkPolicy", "metadata": {"name": "default", "labels": labels}}
     assert everywhere_steps([theirs], []) == []
     with pytest.raises(PolicyError, match="BaselineAdminNetworkPolicy 'default': it is there and lacks the label"):
         everywhere_steps([theirs], made("BaselineAdminNetworkPolicy", ["default-deny-all"]))
