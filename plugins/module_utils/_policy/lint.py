@@ -71,15 +71,15 @@ def lint_policies(evaluations: Sequence[Evaluation], api_server: Sequence[str] =
     found: list[Finding] = []
     for number, policy in enumerate(first.policies):
         found += [finding(one.check, str(policy.ref), one.path, one.text) for one in policy.defects]
-        found += _subject(first, number, known)
+        found += _subject(evaluations, number, known)
         for index, rule in enumerate(policy.rules):
             found += _peers(evaluations, policy, number, index, known)
-            found += _ports(first, policy, number, index)
+            found += _ports(evaluations, policy, number, index)
             found += _admin_ports(policy, rule)
             found += _stale(policy, rule, api_server)
-    found += _shadowed(first)
-    found += _redundant(first)
-    found += _same_priority(first)
+    found += _shadowed(evaluations)
+    found += _redundant(evaluations)
+    found += _same_priority(evaluations)
     found += [
         finding("not-evaluated", str(ref), "", "it may allow or deny beside what is shown") for ref in _unread(first)
     ]
@@ -138,16 +138,20 @@ def _nearest(one: Requirement, borne: Sequence[Labels]) -> Optional[Requirement]
     return None
 
 
-def _subject(evaluation: Evaluation, number: int, known: _Known) -> Iterator[Finding]:
-    policy = evaluation.policies[number]
+def _subject(evaluations: Sequence[Evaluation], number: int, known: _Known) -> Iterator[Finding]:
+    policy = evaluations[0].policies[number]
     named = str(policy.ref)
-    universe = evaluation.universe
-    hosts = universe.members_of(policy.subject, universe.of_kind[HOST])
+    # A pod has a class in each family of which it has an address, and only there.
+    hosts = {
+        evaluation: members
+        for evaluation in evaluations
+        if (members := evaluation.universe.members_of(policy.subject, evaluation.universe.of_kind[HOST]))
+    }
     if hosts and policy.tier == NAMESPACED:
-        pods = _sample(evaluation, hosts)
+        pods = _sample(*next(iter(hosts.items())))
         text = f"it selects {pods}, which are on their node's network: whether it does anything to them is not defined"
         yield finding("host-network", named, "spec.podSelector", text)
-    if evaluation.subjects[number] or hosts:
+    if hosts or any(evaluation.subjects[number] for evaluation in evaluations):
         return
     path = "spec.podSelector" if policy.tier == NAMESPACED else "spec.subject"
     guess = _guess(policy.subject, known)
@@ -182,16 +186,18 @@ def _peers(
     for place, peer in enumerate(rule.peers or ()):
         path = f"spec.{rule.path}.{side}[{place}]"
         if isinstance(peer, PodPeer):
-            yield from _pod_peer(evaluations[0], named, path, peer, known)
+            yield from _pod_peer(evaluations, named, path, peer, known)
         elif isinstance(peer, BlockPeer):
             yield from _block_peer(evaluations, policy, path, peer)
-    yield from _joined(evaluations[0], policy, rule, side)
+    yield from _joined(evaluations, policy, rule, side)
 
 
-def _pod_peer(evaluation: Evaluation, named: str, path: str, peer: PodPeer, known: _Known) -> Iterator[Finding]:
-    universe = evaluation.universe
-    if universe.members_of(peer, universe.of_kind[POD] | universe.of_kind[HOST]):
-        return
+def _pod_peer(
+    evaluations: Sequence[Evaluation], named: str, path: str, peer: PodPeer, known: _Known
+) -> Iterator[Finding]:
+    for universe in (one.universe for one in evaluations):
+        if universe.members_of(peer, universe.of_kind[POD] | universe.of_kind[HOST]):
+            return
     guess = _guess(peer, known)
     if guess:
         yield finding("selector-typo", named, path, f"it means nobody: {guess}")
@@ -210,7 +216,7 @@ def _block_peer(evaluations: Sequence[Evaluation], policy: Policy, path: str, pe
             yield finding("block-of-pods", str(policy.ref), path, text)
 
 
-def _joined(evaluation: Evaluation, policy: Policy, rule: Rule, side: str) -> Iterator[Finding]:
+def _joined(evaluations: Sequence[Evaluation], policy: Policy, rule: Rule, side: str) -> Iterator[Finding]:
     """A namespace selector and, right behind it, a pod selector that would mean somebody in these namespaces."""
     if policy.tier != NAMESPACED:
         return
@@ -222,8 +228,9 @@ def _joined(evaluation: Evaluation, policy: Policy, rule: Rule, side: str) -> It
         pods_alone = other.namespaces is None and other.pods.requirements
         if not (spaces_alone and pods_alone):
             continue
-        universe = evaluation.universe
-        if universe.members_of(PodPeer(other.pods, one.namespaces), universe.of_kind[POD]):
+        meant = PodPeer(other.pods, one.namespaces)
+        universes = [evaluation.universe for evaluation in evaluations]
+        if any(universe.members_of(meant, universe.of_kind[POD]) for universe in universes):
             text = (
                 f"items {place} and {place + 1} mean all pods of namespaces ({one.namespaces}), and pods "
                 f"({other.pods}) of namespace {other.namespace}; in one item, such pods of those namespaces"
@@ -234,19 +241,21 @@ def _joined(evaluation: Evaluation, policy: Policy, rule: Rule, side: str) -> It
 # ---- ports -----------------------------------------------------------------------------------------------------------
 
 
-def _ports(evaluation: Evaluation, policy: Policy, number: int, index: int) -> Iterator[Finding]:
+def _ports(evaluations: Sequence[Evaluation], policy: Policy, number: int, index: int) -> Iterator[Finding]:
     """Names of ports that no destination has."""
-    one = evaluation.rules[number][index]
-    reached = evaluation.subjects[number] if one.rule.direction == INGRESS else one.peers
-    if not one.named or not reached:
+    one = evaluations[0].rules[number][index]
+    if not one.named:
         return
-    borne = {
-        (port.name, port.protocol)
-        for named, members in evaluation.of_named_ports.items()
-        if members & reached
-        for port in named
-    }
-    for match in one.named:
+    somebody = False
+    borne: set[tuple[str, str]] = set()
+    for evaluation in evaluations:
+        ingress = one.rule.direction == INGRESS
+        reached = evaluation.subjects[number] if ingress else evaluation.rules[number][index].peers
+        somebody |= bool(reached)
+        for named, members in evaluation.of_named_ports.items():
+            if members & reached:
+                borne.update((port.name, port.protocol) for port in named)
+    for match in one.named if somebody else ():
         if not any(name == match.name and match.protocol in {"", protocol} for name, protocol in borne):
             text = f"no destination calls a port of {match.protocol or 'any protocol'} {match.name!r}"
             yield finding("unresolved-port", str(policy.ref), f"spec.{one.rule.path}", text)
@@ -301,72 +310,96 @@ def _is_empty(relation: Relation) -> bool:
     return not any(relation)
 
 
-def _shadowed(evaluation: Evaluation) -> Iterator[Finding]:
+def _rules(evaluations: Sequence[Evaluation], number: int, direction: str) -> list[tuple[CompiledRule, ...]]:
+    """The rules of a policy for a direction, in their order, each as it is in every family."""
+    return list(zip(*(evaluation.rules_of(number, direction) for evaluation in evaluations)))
+
+
+def _adds_nothing(
+    evaluations: Sequence[Evaluation],
+    some: Sequence[tuple[CompiledRule, ...]],
+    others: Sequence[tuple[CompiledRule, ...]],
+) -> bool:
+    """Whether all that rules mean, others mean as well, in every family; not where they mean nothing in any."""
+    anything = False
+    for place, evaluation in enumerate(evaluations):
+        own = _relation(evaluation, (one[place] for one in some))
+        if not _is_empty(without(own, _relation(evaluation, (one[place] for one in others)))):
+            return False
+        anything |= not _is_empty(own)
+    return anything
+
+
+def _shadowed(evaluations: Sequence[Evaluation]) -> Iterator[Finding]:
     """Rules whose traffic other rules of their policy allow already, or decide before them."""
-    for number, policy in enumerate(evaluation.policies):
+    for number, policy in enumerate(evaluations[0].policies):
         for direction in policy.directions:
-            rules = [one for one in evaluation.rules_of(number, direction) if not one.named]
+            rules = [one for one in _rules(evaluations, number, direction) if not one[0].named]
             kept = list(rules)
             for one in reversed(rules):
-                own = _relation(evaluation, [one])
                 rest = [other for other in kept if other is not one]
                 if policy.tier != NAMESPACED:
                     rest = rest[: kept.index(one)]
-                if rest and not _is_empty(own) and _is_empty(without(own, _relation(evaluation, rest))):
+                if rest and _adds_nothing(evaluations, [one], rest):
                     kept.remove(one)
                     word = "allow" if policy.tier == NAMESPACED else "decide before it"
                     text = f"all that it means, other rules of the policy {word}"
-                    yield finding("shadowed-rule", str(policy.ref), f"spec.{one.rule.path}", text)
+                    yield finding("shadowed-rule", str(policy.ref), f"spec.{one[0].rule.path}", text)
 
 
-def _redundant(evaluation: Evaluation) -> Iterator[Finding]:
+def _redundant(evaluations: Sequence[Evaluation]) -> Iterator[Finding]:
     """Policies beside one that selects the same pods, isolates as much and allows as much."""
-    groups: dict[tuple[int, str], list[int]] = {}
-    for number, policy in enumerate(evaluation.policies):
-        if policy.tier == NAMESPACED and evaluation.subjects[number]:
+    policies = evaluations[0].policies
+    groups: dict[tuple[tuple[int, ...], str], list[int]] = {}
+    for number, policy in enumerate(policies):
+        subjects = tuple(evaluation.subjects[number] for evaluation in evaluations)
+        if policy.tier == NAMESPACED and any(subjects):
             for direction in policy.directions:
-                groups.setdefault((evaluation.subjects[number], direction), []).append(number)
+                groups.setdefault((subjects, direction), []).append(number)
     covered: dict[int, dict[str, int]] = {}
-    for (_subject, direction), numbers in groups.items():
+    for (_subjects, direction), numbers in groups.items():
         for one, other in combinations(numbers, 2):
             for less, more in ((one, other), (other, one)):
-                if direction not in covered.get(less, {}) and _is_within(evaluation, less, more, direction, covered):
+                if direction not in covered.get(less, {}) and _is_within(evaluations, less, more, direction, covered):
                     covered.setdefault(less, {})[direction] = more
     for number, by_direction in covered.items():
-        policy = evaluation.policies[number]
+        policy = policies[number]
         if set(by_direction) == set(policy.directions):
-            others = sorted({str(evaluation.policies[other].ref) for other in by_direction.values()})
+            others = sorted({str(policies[other].ref) for other in by_direction.values()})
             text = f"{' and '.join(others)} select the same pods and allow as much"
             yield finding("redundant-policy", str(policy.ref), "", text)
 
 
 def _is_within(
-    evaluation: Evaluation, less: int, more: int, direction: str, covered: Mapping[int, Mapping[str, int]]
+    evaluations: Sequence[Evaluation], less: int, more: int, direction: str, covered: Mapping[int, Mapping[str, int]]
 ) -> bool:
     if covered.get(more, {}).get(direction) == less:
         return False
-    sides = [list(evaluation.rules_of(number, direction)) for number in (less, more)]
+    own, others = (_rules(evaluations, number, direction) for number in (less, more))
     # A default deny isolates by name, so that people see it; it is no ballast.
-    if not sides[0] or any(one.named for side in sides for one in side):
+    if not own or any(one[0].named for one in (*own, *others)):
         return False
-    return _is_empty(without(_relation(evaluation, sides[0]), _relation(evaluation, sides[1])))
+    return _adds_nothing(evaluations, own, others)
 
 
-def _same_priority(evaluation: Evaluation) -> Iterator[Finding]:
-    """Cluster-wide policies of one tier and priority whose rules meet and do not agree."""
+def _same_priority(evaluations: Sequence[Evaluation]) -> Iterator[Finding]:
+    """Cluster-wide policies of one tier and priority whose rules meet and do not agree, in some family."""
+    policies = evaluations[0].policies
     groups: dict[tuple[str, int], list[int]] = {}
-    for number, policy in enumerate(evaluation.policies):
+    for number, policy in enumerate(policies):
         if policy.tier != NAMESPACED:
             groups.setdefault((policy.tier, policy.priority), []).append(number)
     for (tier, priority), numbers in groups.items():
         for one, other in combinations(numbers, 2):
-            if evaluation.subjects[one] & evaluation.subjects[other] and _clash(evaluation, one, other):
-                refs = [str(evaluation.policies[number].ref) for number in (one, other)]
+            if any(_clash(evaluation, one, other) for evaluation in evaluations):
+                refs = [str(policies[number].ref) for number in (one, other)]
                 text = f"it and {refs[1]} have priority {priority} of the {tier} tier: which one counts is not defined"
                 yield finding("same-priority", refs[0], "spec.priority", text)
 
 
 def _clash(evaluation: Evaluation, one: int, other: int) -> bool:
+    if not evaluation.subjects[one] & evaluation.subjects[other]:
+        return False
     for left in evaluation.rules[one]:
         for right in evaluation.rules[other]:
             if left.rule.direction == right.rule.direction and left.rule.action != right.rule.action:

@@ -323,6 +323,68 @@ def test_check(name: str, objects: list[Any], text: str, harmless: list[Any]) ->
     assert not found(name, harmless)
 
 
+# ---- both families of addresses --------------------------------------------------------------------------------------
+
+SIX = {"10.1.0.1": "fd00:1::1", "10.1.0.2": "fd00:1::2", "10.1.1.1": "fd00:1:0:1::1", "10.1.2.1": "fd00:1:0:2::1"}
+V4: dict[str, Any] = {"ipBlock": {"cidr": "192.0.2.0/24"}}
+V6: dict[str, Any] = {"ipBlock": {"cidr": "2001:db8::/32"}}
+NARROW6: dict[str, Any] = {"ipBlock": {"cidr": "2001:db8:1::/48"}}
+
+
+def dual(*only: str) -> list[dict[str, Any]]:
+    """The cluster with addresses of both families, but for the pods that have IPv6 alone."""
+    objects = cluster()
+    for one in objects:
+        status = one.get("status") or {}
+        first = status.get("podIP") or (status.get("podIPs") or [{}])[0].get("ip")
+        if first in SIX:
+            kept = [] if one["metadata"]["name"] in only else [{"ip": first}]
+            one["status"] = {"podIPs": [*kept, {"ip": SIX[first]}]}
+    return objects
+
+
+def checks(objects: list[Any]) -> set[tuple[str, str]]:
+    """What the checks of rules and selectors find: check and object."""
+    found = audit(objects).findings
+    return {(one.check.name, one.subject) for one in found if one.check.id.startswith("NP2")}
+
+
+def test_a_policy_of_one_family_is_not_said_to_add_nothing() -> None:
+    one = "NetworkPolicy 'shop/one'"
+    wide = policy(source(V4), "wide")
+    assert ("redundant-policy", one) not in checks([*dual(), wide, policy(source(V6))])
+    assert ("redundant-policy", one) not in checks([*dual(), wide, policy(source(V4, V6))])
+    assert ("redundant-policy", one) not in checks([*cluster(), wide, policy(source(V6))])
+    assert ("redundant-policy", one) in checks([*dual(), policy(source(V4, V6), "wide"), policy(source(NARROW6))])
+
+
+def test_a_rule_of_one_family_is_not_said_to_add_nothing() -> None:
+    one = ("shadowed-rule", "NetworkPolicy 'shop/one'")
+
+    def rules(*peers: list[Any]) -> dict[str, Any]:
+        return policy({**DENY, "ingress": [{"from": some} for some in peers]})
+
+    assert one not in checks([*dual(), rules([V4, ALL_PODS], [ALL_PODS, V6])])
+    assert one not in checks([*dual(), rules([V4], [V6])])
+    assert one in checks([*dual(), rules([V6], [NARROW6])])
+    assert one in checks([*dual(), rules([V4, V6], [NARROW6, V4])])
+
+
+def test_pods_of_one_family_are_selected() -> None:
+    objects = [*dual("web"), policy(source({**SHOP_WEB})), policy({**DENY, **SHOP_WEB}, "two")]
+    assert not {one for one in checks(objects) if one[0] in {"selects-nothing", "peer-selects-nothing"}}
+    named = policy({**source(ports=[{"port": "http"}]), **SHOP_WEB})
+    assert ("unresolved-port", "NetworkPolicy 'shop/one'") not in checks([*dual("web"), named])
+    lacking = policy({**source(ports=[{"port": "https"}]), **SHOP_WEB})
+    assert ("unresolved-port", "NetworkPolicy 'shop/one'") in checks([*dual("web"), lacking])
+
+
+def test_policies_that_disagree_in_one_family_disagree() -> None:
+    rules = [{"action": action, "to": [{"networks": ["2001:db8::/32"]}]} for action in ("Accept", "Deny")]
+    some = [wide({"egress": [rule]}, name) for name, rule in zip(("one", "two"), rules)]
+    assert ("same-priority", "ClusterNetworkPolicy 'one'") in checks([*dual(), *some])
+
+
 def test_every_check_has_a_case() -> None:
     by_change = {"newly-allowed", "no-longer-allowed"}
     assert {case[0] for case in CASES} | by_change == set(CHECKS)
