@@ -28,7 +28,10 @@ extends_documentation_fragment:
   - netops.kubernetes.connection
 options:
   state:
-    description: V(absent) removes every policy of ours from the chosen namespaces.
+    description: >-
+      V(absent) removes every policy of ours from the chosen namespaces, and from all but O(exclude_namespaces) where
+      neither O(namespaces) nor O(namespace_selector) is given. Cluster-wide ones of every kind go in the latter case,
+      with O(cluster_wide), and where all the namespaces that they are for are chosen.
     type: str
     choices: [present, absent]
     default: present
@@ -63,6 +66,9 @@ options:
       - V(detect) takes the first of V(ClusterNetworkPolicy), V(GlobalNetworkPolicy) and
         V(CiliumClusterwideNetworkPolicy) that the cluster serves. V(StagedGlobalNetworkPolicy) only logs what it would
         do.
+      - Policies of other kinds that an earlier run wrote go after the new one is there, but for
+        V(StagedGlobalNetworkPolicy), which makes nothing go. So do those of the chosen namespaces, and with V(none) a
+        cluster-wide one that is for chosen namespaces alone.
       - None of them knows "the same namespace", so C(allow-same-namespace) is said for each namespace that is there;
         a new one has it after the next run.
       - With V(ClusterNetworkPolicy), V(AdminNetworkPolicy) and V(BaselineAdminNetworkPolicy), ingress is denied from
@@ -118,6 +124,14 @@ options:
     type: list
     elements: str
     default: []
+  deselected:
+    description:
+      - What becomes of policies that an earlier run wrote for namespaces that this one is not for.
+      - V(warn) leaves them as they are and names the namespaces, V(keep) does so in silence, for namespaces that
+        another play is for. V(remove) removes them, but for those in O(exclude_namespaces).
+    type: str
+    choices: [warn, keep, remove]
+    default: warn
   ingress_namespaces:
     description: Where Ingress or Gateway controllers run, beyond those that are detected.
     type: list
@@ -273,6 +287,7 @@ def main() -> None:
             "namespaces": names,
             "namespace_selector": {"type": "dict", "default": {}},
             "exclude_namespaces": names,
+            "deselected": {"type": "str", "choices": ["warn", "keep", "remove"], "default": "warn"},
             "ingress_namespaces": names,
             "monitoring_namespaces": names,
             "flow_logs": {"type": "list", "elements": "path", "default": []},

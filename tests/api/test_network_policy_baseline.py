@@ -117,6 +117,23 @@ def test_policies_from_before_the_label_are_the_baselines(baseline: Module, clie
     assert live(client) == {}
 
 
+def test_namespaces_that_are_not_chosen_any_more(baseline: Module, client: KubeClient) -> None:
+    baseline.succeeds(namespaces=["shop-0", "shop-1", "shop-2"])
+    before = live(client)
+    told = baseline.succeeds(namespaces=["shop-0"])
+    assert told["changed"] is False
+    assert "that this run is not for: shop-1, shop-2. They stay" in str(told["warnings"])
+    assert "that this run is not for" not in str(
+        baseline.succeeds(namespaces=["shop-0"], deselected="keep")["warnings"]
+    )
+    assert live(client) == before
+    options: dict[str, Any] = {"namespaces": ["shop-0"], "exclude_namespaces": ["shop-2"], "deselected": "remove"}
+    state_matrix(baseline, **options)
+    assert set(live(client)) == {"shop-0", "shop-2"}
+    assert baseline.succeeds(state="absent")["namespaces"] == ["shop-0", "shop-2"]
+    assert live(client) == {}
+
+
 def test_an_edit_by_hand_is_repaired(baseline: Module, client: KubeClient) -> None:
     baseline.succeeds(namespaces=["shop-0"])
     path = "/apis/networking.k8s.io/v1/namespaces/shop-0/networkpolicies/default-deny-ingress"
@@ -355,6 +372,7 @@ def test_what_somebody_else_writes_meanwhile_is_kept_and_reported(baseline: Modu
         ({"custom_policies": [{"name": "mail", "egress": "all"}]}, "Elements value for option 'egress'"),
         ({"namespaces": ["shop-0"], "flow_logs": ["/"]}, "flow log '/': it cannot be read"),
         ({"state": "gone"}, "value of state must be one of"),
+        ({"deselected": "forget"}, "value of deselected must be one of"),
         ({"cluster_wide": "NetworkPolicy"}, "value of cluster_wide must be one of"),
         ({"namespaces": {"shop": 1}}, "argument 'namespaces' is of type dict"),
         ({"host": "https://127.0.0.1:9", "validate_certs": False}, "API server https://127.0.0.1:9"),

@@ -130,6 +130,54 @@ def test_the_first_that_is_served_is_detected(baseline: Module, client: KubeClie
     baseline.succeeds(namespace_selector={"team": "shop"}, cluster_wide="detect", state="absent")
 
 
+STAGED = "StagedGlobalNetworkPolicy"
+CHANGES = [
+    ("GlobalNetworkPolicy", "ClusterNetworkPolicy"),
+    ("ClusterNetworkPolicy", "CiliumClusterwideNetworkPolicy"),
+    ("AdminNetworkPolicy", "none"),
+    ("none", "ClusterNetworkPolicy"),
+    ("CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy"),
+]
+
+
+def standing(client: KubeClient) -> set[str]:
+    """The kinds of which there are policies."""
+    found = {kind for kind in API_VERSIONS if names(client, kind)}
+    return {*found, *(["none"] if list(client.list("networking.k8s.io/v1", "NetworkPolicy")) else [])}
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES)
+def test_a_change_of_kind_leaves_nothing_behind(baseline: Module, client: KubeClient, old: str, new: str) -> None:
+    options: dict[str, Any] = {"namespaces": list(SPACES)}
+    baseline.succeeds(cluster_wide=old, **options)
+    assert standing(client) == {old}
+    state_matrix(baseline, cluster_wide=new, **options)
+    assert standing(client) == {new}
+    assert baseline.succeeds(state="absent", **options)["changed"] is True
+    assert standing(client) == set()
+
+
+def test_a_kind_that_is_detected_later_takes_over_and_everything_goes(baseline: Module, client: KubeClient) -> None:
+    """As where Calico's policies stood before the definition of the first kind came."""
+    baseline.succeeds(namespaces=list(SPACES), cluster_wide="GlobalNetworkPolicy")
+    baseline.succeeds(namespaces=list(SPACES), cluster_wide="detect")
+    assert standing(client) == {"ClusterNetworkPolicy"}
+    baseline.succeeds(namespaces=list(SPACES), cluster_wide="GlobalNetworkPolicy")
+    baseline.succeeds(namespaces=list(SPACES), cluster_wide="detect", state="absent")
+    assert standing(client) == set()
+
+
+def test_a_trial_beside_the_policies_of_namespaces(baseline: Module, client: KubeClient) -> None:
+    baseline.succeeds(namespaces=list(SPACES))
+    baseline.succeeds(namespaces=list(SPACES), cluster_wide=STAGED)
+    assert baseline.succeeds(namespaces=list(SPACES))["changed"] is False
+    assert standing(client) == {"none", STAGED}
+    assert baseline.succeeds(state="absent", check=True)["changed"] is True
+    assert baseline.succeeds(state="absent")["namespaces"] == sorted(SPACES)
+    assert standing(client) == set()
+    assert baseline.succeeds(state="absent")["changed"] is False
+
+
 def test_a_new_namespace_is_under_the_cluster_wide_policy_and_meets_itself_after_a_run(
     baseline: Module, client: KubeClient
 ) -> None:

@@ -22,7 +22,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.clusterwide import KINDS, cluster_policy
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
-    API_VERSIONS,
     STAGED,
     everywhere,
     everywhere_steps,
@@ -36,6 +35,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespac
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.options import require_sound
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.rollout import Rollout
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.sources import live as everything
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.succession import (
+    NAMESPACED,
+    Scope,
+    Succession,
+    succession,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, in_each, policies
 
 if TYPE_CHECKING:
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
 
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Policy]] = {
-    "NetworkPolicy": network_policy,
+    NAMESPACED: network_policy,
     **dict.fromkeys(KINDS, cluster_policy),
 }
 
@@ -61,6 +66,7 @@ class _Known:
     :param calling: what makes the API server call a Service.
     :param kind: of the policies that are written.
     :param apart: what these say, as a NetworkPolicy in each namespace; only of kinds that are not evaluated themselves.
+    :param later: what goes after them, stage by stage.
     """
 
     chosen: list[str]
@@ -68,8 +74,14 @@ class _Known:
     around: Surroundings
     calling: list[Object]
     plans: list[NamespaceSteps]
-    kind: str = "NetworkPolicy"
+    kind: str = NAMESPACED
     apart: tuple[Object, ...] = ()
+    later: tuple[tuple[NamespaceSteps, ...], ...] = ()
+
+    @property
+    def changes(self) -> list[NamespaceSteps]:
+        """All that is to be done, in its order."""
+        return [*self.plans, *(one for stage in self.later for one in stage)]
 
 
 def baseline(
@@ -87,19 +99,20 @@ def baseline(
     client = connect(asked)
     known = _known(client, asked, warn)
     enforcer, warning = cluster.enforcement(client)
-    lasting = [step for one in known.plans for step in one.lasting]
+    lasting = [step for one in known.changes for step in one.lasting]
     if warning and any(step.after for step in lasting):
         warn(warning)
     unmeant = cluster.missed_addresses(client, enforcer, (step.after for step in lasting if step.after))
     if unmeant:
         warn(unmeant)
-    lost = _impact(client, asked, known, warn) if known.plans else []
+    lost = _impact(client, asked, known, warn) if known.changes else []
     if known.kind != STAGED:
         require_at_most(lost, asked["max_broken"])
     rollout = Rollout(client, check=check, size=asked["batch_size"], wait=float(asked["batch_wait"]))
-    rollout.carry_out(known.plans, known.chosen)
+    for stage in (known.plans, *known.later):
+        rollout.carry_out(stage, known.chosen)
     return {
-        "changed": bool(known.plans),
+        "changed": bool(known.changes),
         "namespaces": known.chosen,
         "policies": [{"object": str(ref_of(step.subject)), "action": step.action} for step in lasting],
         "impact": [one.to_output() for one in lost],
@@ -125,24 +138,55 @@ def _known(client: KubeClient, asked: Mapping[str, Any], warn: Callable[[str], N
     around = cluster.surroundings(client, there, calling, asked["ingress_namespaces"], asked["monitoring_namespaces"])
     custom = asked["custom_policies"] if names or asked["policies"] is not None else []
     known = _Known(chosen, system_namespaces(there), around, calling, [])
-    if asked["cluster_wide"] != "none":
-        return _everywhere(client, asked, known, names if present else (), custom)
-    wanted = {name: made if present else [] for name, made in in_each(chosen, names, around, custom)}
-    return replace(known, plans=plan(cluster.live_policies(client), wanted))
+    live = cluster.live_policies(client)
+    standing, refused = cluster.wide_policies(client)
+    if not present:
+        known = replace(known, kind="")
+    elif asked["cluster_wide"] != "none":
+        kind = cluster.served_kind(client, asked["cluster_wide"])
+        if kind in refused:
+            raise refused[kind]
+        known = _everywhere(asked, replace(known, kind=kind), standing[kind], names, custom)
+    else:
+        known = replace(known, plans=plan(live, dict(in_each(chosen, names, around, custom))))
+    for kind, error in refused.items():
+        warn(f"{kind}: whether an earlier run left one cannot be seen: {error}")
+    return _succeeded(known, succession(_scope(asked, known), listed, live, standing), warn)
+
+
+def _scope(asked: Mapping[str, Any], known: _Known) -> Scope:
+    return Scope(
+        frozenset(known.chosen),
+        known.kind,
+        whole=not known.kind and asked["cluster_wide"] != "none",
+        everything=not known.kind and not asked["namespaces"] and not asked["namespace_selector"],
+        excluded=frozenset(asked["exclude_namespaces"]),
+        deselected=asked["deselected"],
+    )
+
+
+def _succeeded(known: _Known, found: Succession, warn: Callable[[str], None]) -> _Known:
+    """What is known, with what goes after the new policies are there."""
+    for text in found.warnings:
+        warn(text)
+    going = {one.namespace for stage in found.stages for one in stage if one.namespace}
+    # Whoever removes all is told of which namespaces.
+    chosen = known.chosen if known.kind else sorted({*known.chosen, *going})
+    return replace(known, chosen=chosen, later=found.stages)
 
 
 def _everywhere(
-    client: KubeClient,
     asked: Mapping[str, Any],
     known: _Known,
+    standing: Sequence[Object],
     names: Sequence[str],
     custom: Sequence[Mapping[str, Any]],
 ) -> _Known:
     """What is to be done about one policy for all namespaces.
 
+    :param standing: every policy of its kind.
     :param names: of its templates; none: it goes.
     """
-    kind = cluster.served_kind(client, asked["cluster_wide"])
     # Who may call webhooks is said once for all namespaces.
     called = tuple(("", port) for space, port in known.around.called_ports if space in known.chosen)
     made: list[Object] = []
@@ -150,18 +194,19 @@ def _everywhere(
     if names:
         excluded = [*SYSTEM_NAMESPACES, *known.system, *asked["exclude_namespaces"]]
         subject = subject_of(asked["namespaces"], asked["namespace_selector"], excluded, known.chosen)
-        made = everywhere(kind, subject, policies("", names, replace(known.around, called_ports=called), custom))
-        if kind not in READERS:
+        made = everywhere(known.kind, subject, policies("", names, replace(known.around, called_ports=called), custom))
+        if known.kind not in READERS:
             apart = [one for _name, some in in_each(known.chosen, names, known.around, custom) for one in some]
-    steps = everywhere_steps(list(client.list(API_VERSIONS[kind], kind)), made)
+    steps = everywhere_steps(standing, made)
     plans = [NamespaceSteps("", tuple(steps))] if steps else []
-    return replace(known, plans=plans, kind=kind, apart=tuple(apart))
+    return replace(known, plans=plans, apart=tuple(apart))
 
 
 def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known, warn: Callable[[str], None]) -> list[Broken]:
     """What works now and would not after the changes."""
-    if known.apart and any(step.before for one in known.plans for step in one.steps):
-        warn(f"impact: it is told as if there were no {known.kind} yet, since such a one is not evaluated")
+    standing = {step.before["kind"] for one in known.changes for step in one.steps if step.before} - {STAGED}
+    for kind in sorted(standing - set(READERS)):
+        warn(f"impact: it is told as if there were no {kind} yet, since such a one is not evaluated")
     now = inventory([*everything(client), *known.calling, *cluster.needing(client)])
     flows = told_flows(now, known.around)
     for path in asked["flow_logs"]:
@@ -178,12 +223,12 @@ def _read(path: str) -> str:
 
 def _after(now: Inventory, known: _Known) -> Sequence[Policy]:
     """The policies as they will be."""
-    if known.kind not in READERS:
-        # Calico takes them behind NetworkPolicies and ends with a denial, Cilium adds allows up: as NetworkPolicies do.
-        return [*now.policies, *map(network_policy, known.apart)]
-    changed = {ref_of(step.subject): step.after for one in known.plans for step in one.steps}
+    changed = {ref_of(step.subject): step.after for one in known.changes for step in one.steps}
     kept = [policy for policy in now.policies if policy.ref not in changed]
-    return [*kept, *(READERS[known.kind](after) for after in changed.values() if after is not None)]
+    # Calico takes them behind NetworkPolicies and ends with a denial, Cilium adds allows up: as NetworkPolicies do.
+    apart = map(network_policy, known.apart)
+    come = [after for after in changed.values() if after is not None and after["kind"] in READERS]
+    return [*kept, *apart, *(READERS[after["kind"]](after) for after in come)]
 
 
 def _shown(change: Step, render: Callable[[Any], str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import UnknownKindError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError, UnknownKindError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import API_VERSIONS, DETECTED
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import (
@@ -178,6 +178,23 @@ def served_kind(client: KubeClient, asked: str) -> str:
         "one of them",
         "Install what serves it, or set cluster_wide to none",
     )
+
+
+def wide_policies(client: KubeClient) -> tuple[dict[str, list[Object]], dict[str, KubeError]]:
+    """The cluster-wide policies of every kind that the cluster serves and a baseline may be written in.
+
+    :returns: by kind, and what stood in the way of reading others.
+    """
+    groups = {one["name"] for one in client.raw("GET", "/apis")["groups"]}
+    found: dict[str, list[Object]] = {}
+    refused: dict[str, KubeError] = {}
+    for kind, api_version in API_VERSIONS.items():
+        if api_version.partition("/")[0] in groups:
+            try:
+                found[kind] = listed(client, api_version, kind)
+            except KubeError as error:
+                refused[kind] = error
+    return found, refused
 
 
 def listed(client: KubeClient, api_version: str, kind: str) -> list[Object]:

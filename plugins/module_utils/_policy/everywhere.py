@@ -20,8 +20,9 @@ everything, so it takes effect, changes and goes at once.
 from __future__ import annotations
 
 import ipaddress
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.settled import is_settled
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import Step
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 NAME = "netops-baseline"
+# The annotation that says which namespaces a policy is for.
+SELECTION = "netops.kubernetes/baseline-namespaces"
 # It denies nothing, and shows in flow logs.
 STAGED = "StagedGlobalNetworkPolicy"
 SAME_NAMESPACE = "allow-same-namespace"
@@ -103,7 +106,19 @@ def everywhere(kind: str, subject: Subject, policies: Sequence[Object]) -> list[
     :param policies: the baseline of one namespace; which one does not matter.
     :raises PolicyError: something cannot be said so.
     """
-    return _MAKERS[kind](subject, sorted(policies, key=is_deny))
+    made = _MAKERS[kind](subject, sorted(policies, key=is_deny))
+    # It comes last. Kinds say their namespaces in words of their own, and a later run must know them.
+    made[-1]["metadata"]["annotations"] = {SELECTION: json.dumps(subject.selector, sort_keys=True)}
+    return made
+
+
+def selection_of(policy: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+    """The selector of the namespaces that a cluster-wide policy of ours is for; ``None`` where it does not say."""
+    try:
+        found = json.loads((policy["metadata"].get("annotations") or {}).get(SELECTION, "null"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _object(api_version: str, kind: str, name: str, **rest: Any) -> Object:
