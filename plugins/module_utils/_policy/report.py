@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Callable
+from urllib.parse import quote
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import sentence
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import CHECKS
@@ -193,11 +194,16 @@ def sarif(report: Report) -> str:
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
+def uri_of(file: str) -> str:
+    """A file's path as a URI (RFC 3986): relative as a reference, absolute with the scheme ``file``."""
+    return f"file://{quote(file)}" if file.startswith("/") else quote(file)
+
+
 def _result(report: Report, one: Finding, rule: int) -> dict[str, Any]:
     file, line = report.places.get(one.subject, ("", 0))
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": f"{one.subject} {one.path}".strip()}]}
     if file:
-        place = {"artifactLocation": {"uri": file.replace("\\", "/")}, "region": {"startLine": line}}
+        place = {"artifactLocation": {"uri": uri_of(file)}, "region": {"startLine": line}}
         location["physicalLocation"] = place
     fingerprint = hashlib.sha256(f"{one.check.id} {one.subject} {one.path}".encode()).hexdigest()
     return {

@@ -8,6 +8,7 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
@@ -615,6 +616,28 @@ def test_sarif_places_findings_in_files(whole: Report) -> None:
         assert one["level"] in {"error", "warning", "note"}
         assert one["message"]["text"]
         assert one["partialFingerprints"]
+
+
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        ("manifests/web.yaml", "manifests/web.yaml"),
+        ("../my manifests/50%#1.yaml", "../my%20manifests/50%25%231.yaml"),
+        ("a:b/läden.yaml", "a%3Ab/l%C3%A4den.yaml"),
+        ("back\\slash.yaml", "back%5Cslash.yaml"),
+        ("/srv/my manifests/web.yaml", "file:///srv/my%20manifests/web.yaml"),
+    ],
+)
+def test_sarif_names_files_by_uris(file: str, uri: str) -> None:
+    report = audit(
+        [*cluster(), policy({"podSelector": {}, "egress": [{}]})], places={"NetworkPolicy 'shop/one'": (file, 3)}
+    )
+    results = json.loads(reports.sarif(report))["runs"][0]["results"]
+    [place] = [place for one in results for place in one["locations"] if "physicalLocation" in place][:1]
+    assert place["physicalLocation"] == {"artifactLocation": {"uri": uri}, "region": {"startLine": 3}}
+    # What it means is the same file again.
+    split = urlsplit(uri)
+    assert (split.scheme, unquote(split.path)) == ("file" if file.startswith("/") else "", file)
 
 
 def test_text_markdown_and_json_say_the_same(whole: Report) -> None:
