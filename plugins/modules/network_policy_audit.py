@@ -174,12 +174,16 @@ reachability:
       type: list
       elements: str
 coverage:
-  description: For each namespace with pods, how many of them policies restrict, by direction.
+  description: >-
+    For each namespace with pods, how many of them policies restrict, by direction, in each family of addresses that
+    they have. C(open_over) names the family of those that are open in one alone.
   returned: success
   type: list
   elements: dict
 matrix:
-  description: What namespaces reach of each other; pairs that are not among C(cells) are as C(usual) says.
+  description: >-
+    What namespaces reach of each other; pairs that are not among C(cells) are as C(usual) says. C(differing) lists
+    pairs of which IPv6 says otherwise than IPv4.
   returned: success
   type: dict
 exposure:

@@ -116,12 +116,11 @@ def audit(
     reachability = Reachability(now, pod_networks=pod_networks)
     families = families_of(now)
     evaluations = [reachability.evaluation(family) for family in families]
-    first = evaluations[0]
-    rows = coverage(first)
+    rows = coverage(evaluations)
     changes = _changes(objects, before, now, families, pod_networks)
     findings = [
         *lint_policies(evaluations, _api_server(now)),
-        *lint_dns(first),
+        *lint_dns(evaluations),
         *lint_coverage(rows, system_namespaces(one.namespace for one in rows)),
         *findings_of(changes),
     ]
@@ -130,7 +129,7 @@ def audit(
         len(now.policies),
         tuple(worst_first(findings)),
         tuple(rows),
-        matrix(first),
+        matrix(evaluations),
         tuple(one for evaluation in evaluations for one in exposure(evaluation)),
         tuple(reachability.reachable(one.source, one.destination, one.protocol, one.port) for one in questions),
         tuple(changes),

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.addresses import family_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import Finding, finding
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import EGRESS, Pod
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import EGRESS, NAMESPACED, Pod
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ports import places
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.relation import (
     Relation,
@@ -34,6 +36,7 @@ DNS_LABELS = (
     ("kube-system", "k8s-app", "kube-dns"),
     ("openshift-dns", "dns.operator.openshift.io/daemonset-dns", "default"),
 )
+DNS_NAMESPACES = tuple(namespace for namespace, _key, _value in DNS_LABELS)
 # OpenShift's DNS listens on 5353.
 DNS_PORTS = (DNS_PORT, 5353)
 
@@ -43,7 +46,12 @@ DNS_PORTS = (DNS_PORT, 5353)
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many pods of a namespace something is forbidden to, by direction; those on their node's network apart."""
+    """How many pods of a namespace something is forbidden to, by direction; those on their node's network apart.
+
+    A pod counts where something is forbidden to it in each family of which it has an address.
+
+    :param open_over: of the pods that are open to everybody, those that are so in one family alone, and in which.
+    """
 
     namespace: str
     pods: int = 0
@@ -51,30 +59,56 @@ class Coverage:
     egress: int = 0
     host_network: int = 0
     open_ingress: tuple[str, ...] = ()
+    open_over: dict[str, int] = field(default_factory=dict)
 
 
-def coverage(evaluation: Evaluation) -> list[Coverage]:
-    """For every namespace with pods, how many of them policies cover."""
-    universe = evaluation.universe
-    out = _restricted_egress(evaluation)
-    rows: dict[str, Coverage] = {}
-    for place, party in enumerate(universe.parties):
-        if party.kind not in {POD, HOST}:
-            continue
-        row = rows.get(party.namespace) or Coverage(party.namespace)
-        count = len(party.members)
-        if party.kind == HOST:
-            rows[party.namespace] = replace(row, host_network=row.host_network + count)
-            continue
-        is_open = evaluation.ingress(place) == {universe.every: universe.ports.every}
-        rows[party.namespace] = replace(
-            row,
-            pods=row.pods + count,
-            ingress=row.ingress + (0 if is_open else count),
-            egress=row.egress + (count if out >> place & 1 else 0),
-            open_ingress=(*row.open_ingress, *map(str, party.members)) if is_open else row.open_ingress,
-        )
-    return [rows[name] for name in sorted(rows)]
+@dataclass
+class _Covered:
+    """What is known of one pod while family after family is looked at."""
+
+    pod: Pod
+    families: int = 0
+    is_open: tuple[int, ...] = ()
+    egress: bool = True
+
+
+def coverage(evaluations: Sequence[Evaluation]) -> list[Coverage]:
+    """For every namespace with pods, how many of them policies cover.
+
+    :param evaluations: of each family of addresses; all of the same policies.
+    """
+    # By identity: the families share the pods, and a pod that has no hash is one object.
+    seen: dict[int, _Covered] = {}
+    for evaluation in evaluations:
+        universe = evaluation.universe
+        out = _restricted_egress(evaluation)
+        for place, party in enumerate(universe.parties):
+            if party.kind not in {POD, HOST}:
+                continue
+            is_open = party.kind == POD and evaluation.ingress(place) == {universe.every: universe.ports.every}
+            for pod in party.members:
+                one = seen.setdefault(id(pod), _Covered(cast("Pod", pod)))
+                one.families += 1
+                one.is_open += (universe.family,) if is_open else ()
+                one.egress = one.egress and bool(out >> place & 1)
+    by_namespace: dict[str, list[_Covered]] = {}
+    for one in seen.values():
+        by_namespace.setdefault(one.pod.namespace, []).append(one)
+    return [_row(name, by_namespace[name]) for name in sorted(by_namespace)]
+
+
+def _row(namespace: str, some: Sequence[_Covered]) -> Coverage:
+    pods = [one for one in some if not one.pod.host_network]
+    exposed = [one for one in pods if one.is_open]
+    return Coverage(
+        namespace,
+        len(pods),
+        len(pods) - len(exposed),
+        sum(one.egress for one in pods),
+        len(some) - len(pods),
+        tuple(str(one.pod) for one in exposed),
+        {str(one.pod): one.is_open[0] for one in exposed if len(one.is_open) < one.families},
+    )
 
 
 def _restricted_egress(evaluation: Evaluation) -> int:
@@ -99,11 +133,14 @@ def lint_coverage(rows: Sequence[Coverage], system: Collection[str]) -> list[Fin
         named = f"Namespace '{row.namespace}'"
         if row.namespace in system or not row.pods:
             continue
-        if not row.ingress:
+        shown = [_over(name, row.open_over.get(name, 0)) for name in row.open_ingress]
+        if not row.ingress and not row.open_over:
             found.append(finding("open-namespace", named, "", f"each of its {row.pods} pods is open to everybody"))
-        elif row.open_ingress:
-            shown = ", ".join(row.open_ingress[:3]) + (" …" if len(row.open_ingress) > 3 else "")
-            text = f"{len(row.open_ingress)} of {row.pods} pods are open to everybody: {shown}"
+        elif not row.ingress:
+            text = f"each of its {row.pods} pods is open to everybody in some family of addresses: {_few(shown)}"
+            found.append(finding("open-namespace", named, "", text))
+        elif shown:
+            text = f"{len(shown)} of {row.pods} pods are open to everybody: {_few(shown)}"
             found.append(finding("open-pods", named, "", text))
         if row.egress < row.pods:
             text = f"{row.pods - row.egress} of {row.pods} pods may connect to everything"
@@ -111,36 +148,67 @@ def lint_coverage(rows: Sequence[Coverage], system: Collection[str]) -> list[Fin
     return found
 
 
-def lint_dns(evaluation: Evaluation) -> list[Finding]:
-    """Namespaces with pods whose egress is isolated and that reach no DNS."""
-    universe = evaluation.universe
-    isolated = evaluation.isolated(EGRESS) & universe.of_kind[POD]
-    if not isolated:
-        return []
-    reached = 0
-    pods = [place for place in places(universe.of_kind[POD]) if _is_dns(universe, place)]
-    # Without the DNS's own pods in sight, whoever may send to anybody's port 53 has not forgotten it.
-    targets = pods or range(len(universe.parties))
-    for place in targets:
-        for port in DNS_PORTS:
-            reached |= at(evaluation.egress(place), universe.ports.place_of("UDP", port))
-    reached |= _to_node_dns(evaluation)
+def _over(name: str, family: int) -> str:
+    return f"{name} over IPv{family}" if family else name
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+
+
+def lint_dns(evaluations: Sequence[Evaluation]) -> list[Finding]:
+    """Namespaces with pods whose egress is isolated and that reach no DNS.
+
+    One family will do, but one in which the cluster's DNS is served, where its Services tell.
+
+    :param evaluations: of each family of addresses; all of the same policies.
+    """
+    served = _dns_families(evaluations[0].universe)
+    some = [one for one in evaluations if one.universe.family in served] or evaluations
+    reaching: set[int] = set()
+    lacking: dict[str, dict[int, tuple[str, list[str]]]] = {}
+    for evaluation in some:
+        universe = evaluation.universe
+        isolated = evaluation.isolated(EGRESS) & universe.of_kind[POD]
+        reached = _reaching_dns(evaluation) if isolated else 0
+        for place in places(isolated):
+            party = universe.parties[place]
+            if reached >> place & 1:
+                reaching.update(map(id, party.members))
+                continue
+            policies = [str(evaluation.policies[number].ref) for number in evaluation.under(place, NAMESPACED, EGRESS)]
+            of_namespace = lacking.setdefault(party.namespace, {})
+            of_namespace.update({id(one): (str(one), policies) for one in party.members})
     found: list[Finding] = []
-    for name, members in universe.of_namespace.items():
-        lacking = isolated & members & ~reached
-        if lacking:
-            shown = [str(one) for place in places(lacking) for one in universe.parties[place].members]
-            policies = sorted(
-                {
-                    str(evaluation.policies[number].ref)
-                    for place in places(lacking)
-                    for number in evaluation.under(place, "namespaced", EGRESS)
-                }
-            )
-            who = ", ".join(shown[:3]) + (" …" if len(shown) > 3 else "")
-            text = f"{who} reach no DNS; isolated by {', '.join(policies[:3])}"
+    for name, pods in lacking.items():
+        left = [told for key, told in pods.items() if key not in reaching]
+        if left:
+            policies = sorted({text for _pod, some_policies in left for text in some_policies})
+            text = f"{_few([pod for pod, _policies in left])} reach no DNS; isolated by {', '.join(policies[:3])}"
             found.append(finding("dns-forgotten", f"Namespace '{name}'", "", text))
     return found
+
+
+def _dns_families(universe: Universe) -> set[int]:
+    """The families in which Services of the cluster's DNS have addresses."""
+    return {
+        family_of(text)
+        for one in universe.inventory.services
+        if one.namespace in DNS_NAMESPACES and any(port.number == DNS_PORT for port in one.ports)
+        for text in one.addresses
+    }
+
+
+def _reaching_dns(evaluation: Evaluation) -> int:
+    """The classes that may ask a DNS."""
+    universe = evaluation.universe
+    pods = [place for place in places(universe.of_kind[POD]) if _is_dns(universe, place)]
+    reached = _to_node_dns(evaluation)
+    # Without the DNS's own pods in sight, whoever may send to anybody's port 53 has not forgotten it.
+    for place in pods or range(len(universe.parties)):
+        for port in DNS_PORTS:
+            reached |= at(evaluation.egress(place), universe.ports.place_of("UDP", port))
+    return reached
 
 
 def _is_dns(universe: Universe, place: int) -> bool:
@@ -184,21 +252,70 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class OfFamily(Cell):
+    """What another family of addresses than the first makes of a pair."""
+
+    family: int = 0
+
+
+@dataclass(frozen=True)
 class Matrix:
-    """Every pair of namespaces; those that are not listed are as ``usual`` says."""
+    """Every pair of namespaces; those that are not listed are as ``usual`` says.
+
+    :param differing: pairs of which another family of addresses says otherwise than the first.
+    """
 
     namespaces: tuple[str, ...]
     usual: str
     cells: tuple[Cell, ...]
+    differing: tuple[OfFamily, ...] = ()
 
     def to_output(self) -> dict[str, Any]:
         """For a module's result."""
         return asdict(self)
 
+    def at(self, source: str, destination: str) -> Cell:
+        """What is known of a pair."""
+        return self._known.get((source, destination)) or Cell(source, destination, self.usual)
 
-def matrix(evaluation: Evaluation) -> Matrix:
-    """What every namespace reaches of every other; a pod's reach of itself does not count."""
-    return _MatrixMaker(evaluation).matrix()
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], Cell]:
+        return {(one.source, one.destination): one for one in self.cells}
+
+    @property
+    def listed(self) -> set[tuple[str, str]]:
+        """The pairs that are not as usual."""
+        return set(self._known)
+
+
+def matrix(evaluations: Sequence[Evaluation]) -> Matrix:
+    """What every namespace reaches of every other; a pod's reach of itself does not count.
+
+    :param evaluations: of each family of addresses; pairs that the first does not know are as the next one says.
+    """
+    found = _MatrixMaker(evaluations[0]).matrix()
+    for evaluation in evaluations[1:]:
+        found = _beside(found, _MatrixMaker(evaluation).matrix(), evaluation.universe.family)
+    return found
+
+
+def _beside(first: Matrix, other: Matrix, family: int) -> Matrix:
+    """A matrix with what another family of addresses says otherwise."""
+    names = tuple(sorted({*first.namespaces, *other.namespaces}))
+    known, theirs = set(first.namespaces), set(other.namespaces)
+    if known == theirs and first.usual == other.usual:
+        pairs = sorted(first.listed | other.listed)
+    else:
+        pairs = [(source, destination) for source in names for destination in names]
+    cells, differing = list(first.cells), list(first.differing)
+    for source, destination in pairs:
+        ends = {source, destination}
+        told = other.at(source, destination) if ends <= theirs else Cell(source, destination, NONE)
+        if not ends <= known:
+            cells.append(told)
+        elif ends <= theirs and told != first.at(source, destination):
+            differing.append(OfFamily(source, destination, told.reach, told.ports, family))
+    return Matrix(names, first.usual, tuple(cells), tuple(differing))
 
 
 # Up to so many namespaces are looked at one by one.

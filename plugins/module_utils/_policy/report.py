@@ -89,6 +89,17 @@ def sections(report: Report) -> list[Section]:
         ),
         ("Namespaces", *_matrix(report.matrix), "No pods."),
         (
+            "Namespaces where families differ",
+            ["from", "to", "over", "reach", "ports"],
+            _cut(
+                [
+                    [one.source, one.destination, f"IPv{one.family}", one.reach, ", ".join(one.ports)]
+                    for one in report.matrix.differing
+                ]
+            ),
+            "",
+        ),
+        (
             "From outside",
             ["namespace", "pods", "from", "ports"],
             _cut(_outside(report.exposure, "ingress")),

@@ -386,6 +386,87 @@ def test_policies_that_disagree_in_one_family_disagree() -> None:
     assert ("same-priority", "ClusterNetworkPolicy 'one'") in checks([*dual(), *some])
 
 
+OPEN6: dict[str, Any] = {"ipBlock": {"cidr": "::/0"}}
+OPEN4: dict[str, Any] = {"ipBlock": {"cidr": "0.0.0.0/0"}}
+
+
+def test_a_hole_in_one_family_is_no_coverage() -> None:
+    """Everybody has an address of IPv6 here, so the block lets everybody in over it, and nobody over IPv4."""
+    report = audit([*dual(), policy(source(OPEN6))])
+    [shop] = [one for one in report.coverage if one.namespace == "shop"]
+    assert (shop.pods, shop.ingress, shop.open_ingress) == (2, 0, ("shop/web", "shop/cart"))
+    assert shop.open_over == {"shop/web": 6, "shop/cart": 6}
+    [text] = [one.text for one in report.findings if one.subject == "Namespace 'shop'" and one.check.id == "NP304"]
+    assert text.endswith("is open to everybody in some family of addresses: shop/web over IPv6, shop/cart over IPv6")
+    report = audit([*dual(), policy({**source(OPEN6), **SHOP_WEB}), policy(DENY, "two")])
+    [text] = [one.text for one in report.findings if one.subject == "Namespace 'shop'" and one.check.id == "NP305"]
+    assert text == "1 of 2 pods are open to everybody: shop/web over IPv6"
+    [shop] = [one for one in audit([*dual(), policy(to(OPEN6))]).coverage if one.namespace == "shop"]
+    assert shop.egress == 0
+
+
+def test_pods_of_one_family_are_covered() -> None:
+    rows = {one.namespace: one for one in audit([*dual("web"), policy(DENY)]).coverage}
+    assert (rows["shop"].pods, rows["shop"].ingress, rows["shop"].open_over) == (2, 2, {})
+    rows = {one.namespace: one for one in audit([*dual("web"), policy({**source(OPEN6), **SHOP_WEB})]).coverage}
+    assert set(rows["shop"].open_ingress) == {"shop/web", "shop/cart"}
+    assert rows["shop"].open_over == {}
+
+
+def dns_service(*addresses: str) -> dict[str, Any]:
+    spec = {"clusterIP": addresses[0], "clusterIPs": list(addresses), "ports": [{"port": 53, "protocol": "UDP"}]}
+    metadata = {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("peer", "addresses", "forgotten"),
+    [
+        (OPEN4, ("10.96.0.10",), False),
+        (OPEN6, ("10.96.0.10",), True),
+        (OPEN6, ("10.96.0.10", "fd00:96::a"), False),
+        (OPEN4, ("fd00:96::a",), True),
+        (OPEN6, (), False),
+    ],
+)
+def test_dns_is_needed_in_a_family_in_which_it_is_served(
+    peer: dict[str, Any], addresses: tuple[str, ...], forgotten: bool
+) -> None:
+    served = [dns_service(*addresses)] if addresses else []
+    report = audit([*dual(), *served, policy(to(peer))])
+    assert any(one.check.name == "dns-forgotten" for one in report.findings) == forgotten
+
+
+def test_pods_of_ipv6_alone_need_dns_too() -> None:
+    objects = [*dual("web", "dns"), policy({**to(), **SHOP_WEB, "egress": []})]
+    [text] = [one.text for one in audit(objects).findings if one.check.name == "dns-forgotten"]
+    assert text.startswith("shop/web reach no DNS; isolated by NetworkPolicy 'shop/one'")
+
+
+def test_the_matrix_says_where_families_differ() -> None:
+    report = audit([*dual(), policy(source(OPEN6))])
+    told = [(one.source, one.destination, one.reach, one.family) for one in report.matrix.differing]
+    assert ("data", "shop", "all", 6) in told
+    assert all(destination == "shop" for _source, destination, _reach, _family in told)
+    assert reach(report)["data", "shop"] == "none"
+    assert "Namespaces where families differ" in reports.text(report)
+    assert "IPv6" in page(report)
+    assert report.to_output()["matrix"]["differing"]
+    assert audit([*dual(), policy(DENY)]).matrix.differing == ()
+
+
+def test_the_matrix_knows_namespaces_of_one_family() -> None:
+    seen = reach(audit([*dual("dns"), policy(DENY)]))
+    assert seen["data", "kube-system"] == "all"
+    assert seen["kube-system", "shop"] == "none"
+    seen = reach(audit([*dual("dns"), policy(DENY, namespace="kube-system")]))
+    assert seen["shop", "kube-system"] == "none"
+    # What it has of IPv4 is a pod on its node's network.
+    report = audit([*dual("db"), policy(DENY, namespace="data")])
+    told = [(one.source, one.destination, one.reach) for one in report.matrix.differing]
+    assert ("shop", "data", "none") in told
+
+
 def test_every_check_has_a_case() -> None:
     by_change = {"newly-allowed", "no-longer-allowed"}
     assert {case[0] for case in CASES} | by_change == set(CHECKS)
