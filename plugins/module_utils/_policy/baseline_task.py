@@ -28,7 +28,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhe
     subject_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import seen_flows, told_flows
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.impact import Broken, broken, require_at_most
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.impact import (
+    Broken,
+    broken,
+    listing,
+    require_at_most,
+    warning_of,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import Inventory, Policy, PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import network_policy
@@ -108,7 +114,12 @@ def baseline(
     lost = _impact(client, asked, known, warn) if known.changes else []
     if known.kind != STAGED:
         require_at_most(lost, asked["max_broken"])
-    rollout = Rollout(client, check=check, size=asked["batch_size"], wait=float(asked["batch_wait"]))
+    told = warning_of(lost, would=check)
+    if told:
+        warn(told + (f" {STAGED} breaks nothing by itself; a policy in earnest would." if known.kind == STAGED else ""))
+    # What only goes lets more through, and nothing that works waits for it.
+    size = asked["batch_size"] if known.kind else 0
+    rollout = Rollout(client, check=check, size=size, wait=float(asked["batch_wait"]))
     for stage in (known.plans, *known.later):
         rollout.carry_out(stage, known.chosen)
     return {
@@ -118,7 +129,7 @@ def baseline(
         "impact": [one.to_output() for one in lost],
         "enforcement": enforcer,
         "api_requests": client.requests,
-        **({"diff": [_shown(step, render) for step in lasting]} if diff else {}),
+        **({"diff": [*_listed(lost), *(_shown(step, render) for step in lasting)]} if diff else {}),
     }
 
 
@@ -229,6 +240,11 @@ def _after(now: Inventory, known: _Known) -> Sequence[Policy]:
     apart = map(network_policy, known.apart)
     come = [after for after in changed.values() if after is not None and after["kind"] in READERS]
     return [*kept, *apart, *(READERS[after["kind"]](after) for after in come)]
+
+
+def _listed(lost: Sequence[Broken]) -> list[dict[str, str]]:
+    """What breaks, as a diff shows it."""
+    return [{"prepared": listing(lost)}] if lost else []
 
 
 def _shown(change: Step, render: Callable[[Any], str]) -> dict[str, str]:

@@ -39,6 +39,10 @@ class Broken:
     reason: str
     why: str
 
+    def in_words(self) -> str:
+        """From where to where, how it is known, and why."""
+        return f"{self.source} > {self.destination} {self.protocol} {self.port} ({self.reason}), {self.why}"
+
     def to_output(self) -> dict[str, Any]:
         """For a module's result."""
         return asdict(self)
@@ -108,6 +112,42 @@ def _shown(end: End) -> str:
     return f"node:{end.name}" if isinstance(end, Node) else str(end)
 
 
+# A warning is read in passing, a diff at leisure; the result has all.
+WARNED, LISTED, NAMESPACES = 5, 200, 10
+
+
+def warning_of(lost: Sequence[Broken], *, would: bool) -> str:
+    """What breaks in a few sentences, for those who see nothing but warnings; empty: nothing does.
+
+    :param would: whether nothing has been changed yet.
+    """
+    if not lost:
+        return ""
+    first = "; ".join(one.in_words() for one in lost[:WARNED])
+    more = f"; and {len(lost) - WARNED} more, all in the result impact" if len(lost) > WARNED else ""
+    breaks = "would break" if would else "break"
+    return f"impact: {len(lost)} connections that work {breaks} ({_counted(lost)}): {first}{more}."
+
+
+def listing(lost: Sequence[Broken]) -> str:
+    """What breaks, namespace by namespace, for a diff; empty: nothing does."""
+    lines: list[str] = []
+    for number, one in enumerate(lost[:LISTED]):
+        if not number or one.namespace != lost[number - 1].namespace:
+            lines.append(f"breaks by policies of namespace {one.namespace}:" if one.namespace else "breaks:")
+        lines.append(f"  {one.in_words()}")
+    if len(lost) > LISTED:
+        lines.append(f"and {len(lost) - LISTED} more, all in the result impact")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _counted(lost: Sequence[Broken]) -> str:
+    """How many by namespace."""
+    counts = Counter(one.namespace or "(none)" for one in lost)
+    more = f", {len(counts) - NAMESPACES} more namespaces" if len(counts) > NAMESPACES else ""
+    return ", ".join(f"{name} {number}" for name, number in list(counts.items())[:NAMESPACES]) + more
+
+
 def require_at_most(lost: Sequence[Broken], most: Optional[int]) -> None:
     """Require that a change breaks no more than so many known connections.
 
@@ -116,13 +156,9 @@ def require_at_most(lost: Sequence[Broken], most: Optional[int]) -> None:
     """
     if most is None or len(lost) <= most:
         return
-    first = lost[0]
-    counts = Counter(one.namespace or "(none)" for one in lost)
-    by_namespace = ", ".join(f"{name} {number}" for name, number in counts.items())
     raise PolicyError(
-        f"baseline: {len(lost)} connections that work would break ({by_namespace})",
-        f"the first is {first.source} > {first.destination} {first.protocol} {first.port} ({first.reason}), "
-        f"{first.why}",
+        f"baseline: {len(lost)} connections that work would break ({_counted(lost)})",
+        f"the first is {lost[0].in_words()}",
         f"at most {most} (max_broken)",
         "Allow them by a custom policy, leave the namespace out, or raise max_broken",
     )

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import seen_flows, told_flows
-from ansible_collections.netops.kubernetes.plugins.module_utils._policy.impact import Broken, broken, require_at_most
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.impact import (
+    LISTED,
+    Broken,
+    broken,
+    listing,
+    require_at_most,
+    warning_of,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import network_policy
@@ -370,3 +377,39 @@ def test_the_gate_counts_by_namespace() -> None:
     require_at_most(found, len(found))
     with pytest.raises(PolicyError, match=rf"{len(found)} connections that work would break \(shop {len(found)}\)"):
         require_at_most(found, len(found) - 1)
+
+
+# ---- how it is told --------------------------------------------------------------------------------------------------
+
+
+def many(namespaces: int, each: int) -> list[Broken]:
+    return [
+        Broken(f"n{number:03}", "a/b", f"n{number:03}/p{place}", "TCP", 80, "seen in log", "no rule allows it")
+        for number in range(namespaces)
+        for place in range(each)
+    ]
+
+
+def test_a_warning_counts_and_names_the_first() -> None:
+    assert warning_of([], would=True) == ""
+    assert warning_of(many(1, 1), would=True) == (
+        "impact: 1 connections that work would break (n000 1): a/b > n000/p0 TCP 80 (seen in log), no rule allows it."
+    )
+    assert "that work break (n000 2, n001 2)" in warning_of(many(2, 2), would=False)
+    large = warning_of(many(1000, 10), would=True)
+    assert "n009 10, 990 more namespaces)" in large
+    assert large.endswith("; and 9995 more, all in the result impact.")
+    assert len(large) < 1000
+
+
+def test_a_diff_lists_namespace_by_namespace() -> None:
+    assert listing([]) == ""
+    assert listing(many(2, 1)).splitlines() == [
+        "breaks by policies of namespace n000:",
+        "  a/b > n000/p0 TCP 80 (seen in log), no rule allows it",
+        "breaks by policies of namespace n001:",
+        "  a/b > n001/p0 TCP 80 (seen in log), no rule allows it",
+    ]
+    lines = listing(many(1000, 10)).splitlines()
+    assert len(lines) == LISTED + LISTED // 10 + 1
+    assert lines[-1] == "and 9800 more, all in the result impact"
