@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Applies allow rules and default denies to the chosen namespaces in one call. In each, a policy that says what all of
     them say comes first and goes last, so that no namespace is ever denied without its allows, nor opened.
-  - Tells before it acts which connections that work would break.
+  - Tells before it acts which connections that work would break, the first ones in a warning, more in the diff, and all
+    in RV(impact).
   - Only policies with the labels C(netops.kubernetes/baseline=network-policy) and
     C(app.kubernetes.io/managed-by=netops.kubernetes) are changed or removed, and those that an earlier release wrote,
     which bear the second one alone and the name of a template. Other policies that the collection applied are not.
@@ -157,16 +158,20 @@ options:
     type: int
   batch_size:
     description:
-      - How many namespaces are changed at once. After each batch, pods that were ready must be ready still, or the
-        batch is undone and the task fails.
+      - How many namespaces are changed at once. After each batch, each workload must have as many ready pods as before,
+        or the batch is undone and the task fails. Pods that were replaced meanwhile count for their workload; one that
+        was scaled down is as it should be.
       - With O(cluster_wide), any number but V(0) means a look at the pods of all chosen namespaces.
-      - V(0) changes all at once and does not look.
+      - V(0) changes all at once and does not look, as O(state=absent) does in any case.
     type: int
-    default: 0
+    default: 20
   batch_wait:
-    description: Seconds between the change of a batch and the look at its pods; of no use without O(batch_size).
+    description:
+      - Seconds between the change of a batch and the look at its pods. A batch without ready pods does not wait.
+      - The default is what a readiness probe takes to fail that has Kubernetes' own numbers, three times in 30 seconds,
+        with some to spare. Slower probes need more.
     type: int
-    default: 0
+    default: 35
 """
 
 EXAMPLES = r"""
@@ -193,7 +198,7 @@ EXAMPLES = r"""
     flow_logs: [flows.json]
     max_broken: 0
     batch_size: 1
-    batch_wait: 30
+    batch_wait: 60
 """
 
 RETURN = r"""
@@ -292,8 +297,8 @@ def main() -> None:
             "monitoring_namespaces": names,
             "flow_logs": {"type": "list", "elements": "path", "default": []},
             "max_broken": {"type": "int"},
-            "batch_size": {"type": "int", "default": 0},
-            "batch_wait": {"type": "int", "default": 0},
+            "batch_size": {"type": "int", "default": 20},
+            "batch_wait": {"type": "int", "default": 35},
         },
         supports_check_mode=True,
     )

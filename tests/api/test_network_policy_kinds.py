@@ -76,7 +76,7 @@ def client(kinds: str) -> KubeClient:
 
 @pytest.fixture
 def baseline(kinds: str) -> Module:
-    return Module("network_policy_baseline", {"kubeconfig": kinds, "profile": "zero-trust"})
+    return Module("network_policy_baseline", {"kubeconfig": kinds, "profile": "zero-trust", "batch_wait": 0})
 
 
 def names(client: KubeClient, kind: str) -> set[str]:

@@ -35,13 +35,6 @@ def require_sound(asked: Mapping[str, Any]) -> None:
     :raises PolicyError: one does not.
     """
     require_least(asked, max_broken=0, batch_size=0, batch_wait=0)
-    if asked["batch_wait"] and not asked["batch_size"]:
-        raise PolicyError(
-            "batch_wait",
-            f"it is {asked['batch_wait']}, and batch_size is 0: nothing is looked at",
-            "a batch_size of 1 or more",
-            "Set batch_size, or leave batch_wait out",
-        )
     for key, value in asked["namespace_selector"].items():
         if not isinstance(value, str):
             raise PolicyError(f"namespace_selector {key!r}", f"it is {value!r}", "a text", "Put it in quotes")

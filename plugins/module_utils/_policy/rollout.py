@@ -15,9 +15,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     comparable,
     ref_of,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import NamespaceSteps, Step, plan
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.health import Health, health_of, worse
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import PolicyError
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.namespaced import API_VERSION
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ownership import TRANSITION, is_own
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 SHOWN = 5
+# Up to so many namespaces are asked for their pods one by one.
+ONE_BY_ONE = 50
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,13 @@ class Rollout:
 
     def _batch(self, batch: Sequence[NamespaceSteps], names: Sequence[str]) -> None:
         looks = bool(self.size) and not self.check
-        ready = _ready(self.client, names) if looks else set()
+        before = self._health(names) if looks else {}
         self._each(batch)
-        if not looks:
+        # Where no pod is ready, none can turn unready, and there is nothing to wait for.
+        if not any(one.ready for one in before.values()):
             return
         time.sleep(self.wait)
-        lost = sorted(ready & _unready(self.client, names))
+        lost = worse(before, self._health(names))
         if lost:
             self._undo(batch)
             raise PolicyError(
@@ -71,6 +74,14 @@ class Rollout:
                 "pods as ready as before",
                 "What was done to these namespaces is undone; see what the pods wait for, and allow it",
             )
+
+    def _health(self, namespaces: Sequence[str]) -> dict[str, Health]:
+        """Of many namespaces in one listing."""
+        if len(namespaces) > ONE_BY_ONE:
+            chosen = set(namespaces)
+            pods = self.client.list("v1", "Pod")
+            return health_of(pod for pod in pods if pod["metadata"]["namespace"] in chosen)
+        return health_of(pod for name in namespaces for pod in self.client.list("v1", "Pod", name))
 
     def _each(self, batch: Sequence[NamespaceSteps]) -> None:
         each(batch, self._namespace)
@@ -133,24 +144,3 @@ def _before(live: Sequence[Object], one: NamespaceSteps) -> list[Object]:
     ]
     old = [step for name, step in touched.items() if step is not None and name != TRANSITION]
     return [comparable(policy) for policy in (*kept, *old)]
-
-
-# ---- pods ------------------------------------------------------------------------------------------------------------
-
-
-def _states(client: KubeClient, namespaces: Sequence[str]) -> dict[str, bool]:
-    """Whether each pod that is there to stay is ready."""
-    found: dict[str, bool] = {}
-    for namespace in namespaces:
-        for pod in client.list("v1", "Pod", namespace):
-            if not pod["metadata"].get("deletionTimestamp"):
-                found[f"{namespace}/{pod['metadata']['name']}"] = is_pod_ready(pod)
-    return found
-
-
-def _ready(client: KubeClient, namespaces: Sequence[str]) -> set[str]:
-    return {name for name, is_ready in _states(client, namespaces).items() if is_ready}
-
-
-def _unready(client: KubeClient, namespaces: Sequence[str]) -> set[str]:
-    return {name for name, is_ready in _states(client, namespaces).items() if not is_ready}
