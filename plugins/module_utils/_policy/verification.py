@@ -133,7 +133,7 @@ def compared_until_all_agree(client: KubeClient, patience: float) -> list[Compar
     """Every connection between the stand-ins that run, beside what the policies say of it; new connections only.
 
     Where one does not end as predicted, both are looked at anew until the time is over: policies take a while to be
-    enforced, and somebody may change them meanwhile.
+    enforced, and somebody may change them meanwhile. What agrees has two witnesses already and is not tried again.
 
     :param patience: seconds for which they are looked at anew; once more in any case.
     :raises NetopsError: something cannot be read, or a stand-in went away.
