@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import plan
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.cluster import live_policies
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.explain import Reachability
@@ -312,6 +313,26 @@ def test_what_would_break_is_told_and_stops_it(shop: Module, client: KubeClient,
     assert done["impact"] == []
     assert "allow-db" in live(client)["shop-0"]
     assert shop.succeeds(max_broken=0, custom_policies=custom, **options)["changed"] is False
+
+
+def test_what_is_behind_a_service_without_a_selector_is_told(shop: Module, client: KubeClient) -> None:
+    place = {"name": "outer", "namespace": "shop-0"}
+    service: dict[str, Any] = {"apiVersion": "v1", "kind": "Service", "metadata": place}
+    ports = [{"name": "http", "port": 80}]
+    service["spec"] = {"type": "NodePort", "externalTrafficPolicy": "Local", "ports": ports}
+    labels = {"kubernetes.io/service-name": "outer"}
+    piece: dict[str, Any] = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4"}
+    piece |= {"metadata": {**place, "labels": labels}, "endpoints": [{"addresses": ["10.1.0.1"]}]}
+    piece["ports"] = [{"name": "http", "port": 8080, "protocol": "TCP"}]
+    for one in (service, piece):
+        client.apply(one)
+    try:
+        told = shop.succeeds(check=True, namespaces=["shop-0"])["impact"]
+        assert [(one["destination"], one["port"]) for one in told] == [("shop-0/web", 8080)]
+        assert told[0]["reason"] == "NodePort of Service shop-0/outer"
+    finally:
+        for one in (piece, service):
+            client.delete(ref_of(one), propagation="Background")
 
 
 def test_a_batch_that_turns_pods_unready_is_undone(shop: Module, client: KubeClient) -> None:

@@ -218,7 +218,9 @@ def _impact(client: KubeClient, asked: Mapping[str, Any], known: _Known, warn: C
     standing = {step.before["kind"] for one in known.changes for step in one.steps if step.before} - {STAGED}
     for kind in sorted(standing - set(READERS)):
         warn(f"impact: it is told as if there were no {kind} yet, since such a one is not evaluated")
-    now = inventory([*everything(client), *known.calling, *cluster.needing(client)])
+    objects = everything(client)
+    slices = cluster.endpoint_slices(client, objects)
+    now = inventory([*objects, *slices, *known.calling, *cluster.needing(client)])
     flows = told_flows(now, known.around)
     for path in asked["flow_logs"]:
         flows += seen_flows(_read(path), path, now)

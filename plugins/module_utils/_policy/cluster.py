@@ -13,6 +13,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import API_VERSIONS, DETECTED
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.flows import (
     ROUTES,
+    SERVICE_NAME,
     WEBHOOKS,
     called_services,
     conversion_service,
@@ -223,6 +224,23 @@ def needing(client: KubeClient) -> list[Object]:
         if api_version.partition("/")[0] in groups
         for obj in listed(client, api_version, kind)
     ]
+
+
+def endpoint_slices(client: KubeClient, objects: Iterable[Object]) -> list[Object]:
+    """The EndpointSlices of the Services without a selector, which tell themselves what is behind them.
+
+    :param objects: of which these Services are some; that of the API server is passed over.
+    """
+    found: list[Object] = []
+    for one in objects:
+        spec, metadata = one.get("spec") or {}, one["metadata"]
+        if one["kind"] != "Service" or spec.get("selector") or spec.get("type") == "ExternalName":
+            continue
+        place = (metadata["namespace"], metadata["name"])
+        if place != (API_SERVICE.namespace, API_SERVICE.name):
+            label = f"{SERVICE_NAME}={place[1]}"
+            found += client.list("discovery.k8s.io/v1", "EndpointSlice", place[0], label)
+    return found
 
 
 def _ips(service: Object | None) -> list[str]:

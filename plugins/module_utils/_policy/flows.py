@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Anybody outside; a network for documentation (RFC 5737), which nobody's policy names.
 STRANGER = "203.0.113.1"
+SERVICE_NAME = "kubernetes.io/service-name"
 ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 
@@ -52,6 +53,13 @@ def told_flows(inventory: Inventory, around: Surroundings) -> list[Flow]:
     return list(_Teller(inventory, around).flows())
 
 
+def ends_by_address(inventory: Inventory) -> dict[str, End]:
+    """Pods and nodes by their addresses; what shares its node's network is the node."""
+    found: dict[str, End] = {address: node for node in inventory.nodes for address in node.addresses}
+    found.update({address: pod for pod in inventory.pods if not pod.host_network for address in pod.addresses})
+    return found
+
+
 class _Teller:
     def __init__(self, inventory: Inventory, around: Surroundings) -> None:
         self.inventory = inventory
@@ -60,6 +68,13 @@ class _Teller:
         self._pods: dict[str, list[Pod]] = {}
         for pod in inventory.pods:
             self._pods.setdefault(pod.namespace, []).append(pod)
+        self._slices: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for piece in inventory.others.get("EndpointSlice", ()):
+            name = (piece["metadata"].get("labels") or {}).get(SERVICE_NAME, "")
+            # One of names holds no addresses.
+            if piece.get("addressType") != "FQDN":
+                self._slices.setdefault((_namespace(piece), name), []).append(piece)
+        self._ends = ends_by_address(inventory)
         self._nodes = {address: node for node in inventory.nodes for address in node.addresses}
 
     def flows(self) -> Iterator[Flow]:
@@ -74,8 +89,12 @@ class _Teller:
         return [pod for name in namespaces for pod in self._pods.get(name, [])]
 
     def _to_service(self, sources: Sequence[End], service: Optional[Service], port: Any, reason: str) -> Iterator[Flow]:
-        """Flows to the pods of a Service, at one of its ports by number or name."""
-        if service is None or service.selector is None:
+        """Flows to what is behind a Service, at one of its ports by number or name."""
+        if service is None:
+            return
+        if service.selector is None:
+            for end, protocol, listens in self._endpoints(service, port):
+                yield from (Flow(source, end, protocol, listens, reason) for source in sources)
             return
         backends = [pod for pod in self._pods.get(service.namespace, []) if service.selector.matches(pod.labels)]
         for one in service.ports:
@@ -85,6 +104,19 @@ class _Teller:
                 number = target_port(pod, one.target, one.protocol)
                 if number is not None:
                     yield from (Flow(source, pod, one.protocol, number, reason) for source in sources)
+
+    def _endpoints(self, service: Service, port: Any) -> Iterator[tuple[End, str, int]]:
+        """What the EndpointSlices of a Service without a selector name: the end, protocol and port."""
+        wanted = {one.name for one in service.ports if port is None or port in {one.number, one.name}}
+        for piece in self._slices.get((service.namespace, service.name), []):
+            entries = [one for one in piece.get("ports") or [] if (one.get("name") or "") in wanted and one.get("port")]
+            for endpoint in piece.get("endpoints") or []:
+                # Absent means that nobody said that it is not.
+                if (endpoint.get("conditions") or {}).get("ready") is False:
+                    continue
+                for address in endpoint.get("addresses") or []:
+                    end = self._ends.get(address, address)
+                    yield from ((end, one.get("protocol") or "TCP", one["port"]) for one in entries)
 
     def _dns(self) -> Iterator[Flow]:
         senders: list[End] = [pod for pod in self.inventory.pods if not pod.host_network]
@@ -227,8 +259,7 @@ def seen_flows(text: str, name: str, inventory: Inventory) -> list[Flow]:
     :raises PolicyError: a line is no JSON, of neither, or damaged.
     """
     pods = {(pod.namespace, pod.name): pod for pod in inventory.pods}
-    by_address: dict[str, End] = {address: node for node in inventory.nodes for address in node.addresses}
-    by_address.update({address: pod for pod in inventory.pods if not pod.host_network for address in pod.addresses})
+    by_address = ends_by_address(inventory)
     found: dict[str, Flow] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():

@@ -24,7 +24,7 @@ def pod(name: str, owner: str = "", *, ready: bool = True, **more: Any) -> dict[
 
 SET = "StatefulSet/db"
 OLD, NEW = "ReplicaSet/web-1a", "ReplicaSet/web-2b"
-LEAVING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+LEAVING: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 DONE = {**pod("a", "Job/once", ready=False), "status": {"phase": "Succeeded"}}
 FAILED = {**pod("a", "Job/once", ready=False), "status": {"phase": "Failed"}}
 

@@ -282,6 +282,36 @@ def test_probes_of_the_own_node_never_break() -> None:
     assert {one.source for one in found if one.reason.startswith("NodePort")} == {"node:n1"}
 
 
+def slices_of(*endpoints: dict[str, Any], name: str = "one", **rest: Any) -> dict[str, Any]:
+    metadata = {"name": "piece", "namespace": "shop", "labels": {"kubernetes.io/service-name": name}}
+    ports = [{"name": "http", "port": 8080, "protocol": "TCP"}, {"name": "other", "port": 9, "protocol": "TCP"}]
+    kind = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}
+    return {**kind, "metadata": metadata, "endpoints": list(endpoints), "ports": ports, **rest}
+
+
+def test_a_service_without_a_selector_is_known_by_its_endpoints() -> None:
+    """Of an Ingress' port alone, and of endpoints that serve."""
+    backend = {"service": {"name": "one", "port": {"number": 80}}}
+    ports = [{"name": "http", "port": 80}, {"name": "other", "port": 9}]
+    service = named("v1", "Service", spec={"ports": ports})
+    ingress = named("networking.k8s.io/v1", "Ingress", spec={"defaultBackend": backend})
+    [web] = [one for one in cluster() if one["kind"] == "Pod" and one["metadata"]["name"] == "web"]
+    own = web["status"]["podIP"]
+    endpoints: list[dict[str, Any]] = [
+        {"addresses": [own]},
+        {"addresses": ["192.0.2.77"], "conditions": {"ready": False}},
+    ]
+
+    def told(*pieces: dict[str, Any]) -> set[tuple[str, int]]:
+        found = lost([*cluster(), service, ingress, *pieces], ["default-deny-ingress"])
+        return {(one.destination, one.port) for one in found if one.reason == "Ingress shop/one"}
+
+    assert told(slices_of(*endpoints)) == {("shop/web", 8080)}
+    assert told(slices_of(*endpoints, name="another")) == set()
+    assert told(slices_of({"addresses": ["web.example.com"]}, addressType="FQDN")) == set()
+    assert told() == set()
+
+
 def test_the_profiles_break_nothing_that_is_known() -> None:
     objects = [*cluster(), *(obj for need in NEEDS for obj in need[0] if obj["kind"] != "Service")]
     everything = ["allow-dns", "allow-to-apiserver", "allow-same-namespace", "allow-from-ingress"]
