@@ -78,7 +78,8 @@ options:
   rules:
     description: >-
       Rules of your own, or changes of rules by their C(id), with any of C(component), C(protocol), C(ports), C(peers)
-      and C(state=absent).
+      and C(state=absent). A change of a rule of the port matrix holds where that rule does, and is passed over on other
+      nodes.
     type: list
     elements: dict
     default: []

@@ -197,7 +197,7 @@ def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, An
     _require_features(cluster)
     rows = _rows(node_name, cluster)
     touched = {str(change.get("id", "")) for change in changes}
-    rules = _changed([_rule(row, cluster) for row in rows], changes)
+    rules = _changed([_rule(row, cluster) for row in rows], changes, cluster)
     _require_no_conflict(rules)
     sets = peer_sets(cluster)
     needed = touched | {row.id for row in rows if row.need == "required"}
@@ -277,7 +277,8 @@ def _require_families(node_name: str, cluster: Cluster, pods: Sequence[str]) -> 
 
 
 def _rows(node_name: str, cluster: Cluster) -> list[PortRow]:
-    rows = [row for row in MATRIX if row.need != "local" and _applies(row, node_name, cluster)]
+    """The rows that this node has, those that only the node itself needs included: without peers they open nothing."""
+    rows = [row for row in MATRIX if _applies(row, node_name, cluster)]
     replaced = {REPLACES.get(row.id) for row in rows}
     return [row for row in rows if row.id not in replaced]
 
@@ -299,37 +300,61 @@ def _rule(row: PortRow, cluster: Cluster) -> Rule:
     return Rule(row.id, row.component, row.protocol, ports_of(row.id, ports, row.protocol), row.peers)
 
 
-def _changed(rules: list[Rule], changes: Sequence[Mapping[str, Any]]) -> list[Rule]:
-    by_id = {rule.id: rule for rule in rules}
+def _changed(rules: Sequence[Rule], changes: Sequence[Mapping[str, Any]], cluster: Cluster) -> list[Rule]:
+    """The node's rules with the user's changes; rules that nobody but the node itself needs are left out."""
+    here = {rule.id: rule for rule in rules}
+    matrix = {row.id: row for row in MATRIX}
     for change in changes:
         name = str(change.get("id", ""))
-        unknown = sorted(set(change) - {"id", "component", "protocol", "ports", "peers", "state"})
-        if not name or unknown:
-            raise PlanError(
-                f"rule {name or dict(change)!r}",
-                f"unknown fields {', '.join(unknown)}" if unknown else "it has no id",
-                "id, and any of component, protocol, ports, peers, state",
-            )
-        state = change.get("state", "present")
-        if state not in {"present", "absent"}:
-            raise PlanError(f"rule {name!r}", f"state {state!r}", "present or absent")
-        if state == "absent":
-            _require_there(name, by_id)
-            del by_id[name]
+        _require_change(name, change)
+        # One change is for all hosts: what it says of a row of the matrix holds where that row does, and nowhere else.
+        elsewhere = name in matrix and name not in here
+        _require_no_stand_in(name, here)
+        if change.get("state", "present") == "absent":
+            _require_there(name, here, matrix)
+            here.pop(name, None)
             continue
-        by_id[name] = _merged(by_id.get(name), name, change)
-    return list(by_id.values())
+        known = _rule(matrix[name], cluster) if elsewhere else here.get(name)
+        merged = _merged(known, name, change)
+        if not elsewhere:
+            here[name] = merged
+    return [rule for rule in here.values() if rule.peers]
 
 
-def _require_there(name: str, by_id: Mapping[str, Rule]) -> None:
+def _require_change(name: str, change: Mapping[str, Any]) -> None:
+    unknown = sorted(set(change) - {"id", "component", "protocol", "ports", "peers", "state"})
+    if not name or unknown:
+        raise PlanError(
+            f"rule {name or dict(change)!r}",
+            f"unknown fields {', '.join(unknown)}" if unknown else "it has no id",
+            "id, and any of component, protocol, ports, peers, state",
+        )
+    state = change.get("state", "present")
+    if state not in {"present", "absent"}:
+        raise PlanError(f"rule {name!r}", f"state {state!r}", "present or absent")
+
+
+def _require_there(name: str, here: Mapping[str, Rule], matrix: Mapping[str, PortRow]) -> None:
     """A rule that other nodes have may be removed from all at once; one that no node can have is a slip."""
-    if name not in by_id and name not in {row.id for row in MATRIX}:
+    if name not in here and name not in matrix:
         raise PlanError(
             f"rule {name!r}",
             "state absent, and there is no rule of that id",
-            f"one of {', '.join(by_id)}",
+            f"one of {', '.join(here)}",
             "Correct the id, or leave the entry out",
         )
+
+
+def _require_no_stand_in(name: str, here: Mapping[str, Rule]) -> None:
+    """Whoever narrows a rule must not find its port as open as before because another rule has taken its place."""
+    for other, replaced in REPLACES.items():
+        if replaced == name and other in here:
+            raise PlanError(
+                f"rule {name!r}",
+                f"rule {other!r} stands in for it, with the add-ons of this cluster",
+                f"a change of rule {other!r}",
+                "Correct the id",
+            )
 
 
 def _merged(rule: Rule | None, name: str, change: Mapping[str, Any]) -> Rule:

@@ -128,6 +128,58 @@ def test_users_add_change_and_remove_rules_by_id() -> None:
     assert "nodeport-udp" not in rules
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "kube-apiserver", "peers": ["control_plane"]},
+        {"id": "kube-apiserver", "ports": "8443"},
+        {"id": "kube-apiserver", "ports": "8443", "peers": ["control_plane"]},
+        {"id": "kube-apiserver", "state": "absent"},
+        {"id": "calico-typha", "peers": ["control_plane"]},
+        {"id": "metallb-metrics", "ports": "7472", "peers": ["all_nodes"]},
+        {"id": "etcd-metrics", "peers": ["control_plane"]},
+    ],
+)
+def test_a_change_of_a_row_is_for_nodes_that_have_it(change: dict[str, Any]) -> None:
+    """The same changes are given for all hosts; a worker has no API server, and no ports of another CNI or add-on."""
+    assert plan_for("worker", CLUSTER, [change]) == plan_for("worker", CLUSTER)
+
+
+def test_a_change_of_a_row_takes_what_it_does_not_say_from_the_matrix() -> None:
+    changes: list[dict[str, Any]] = [
+        {"id": "kube-apiserver", "peers": ["control_plane"]},
+        {"id": "etcd-client", "state": "absent"},
+        {"id": "etcd-metrics", "peers": ["monitoring"]},
+    ]
+    rules = {
+        rule.id: rule for rule in plan_for("cp", replace(CLUSTER, peers={"monitoring": ["192.0.2.9"]}), changes).rules
+    }
+    assert (rules["kube-apiserver"].ports, rules["kube-apiserver"].peers) == ("6443", ("control_plane",))
+    assert "etcd-client" not in rules
+    # Only the node itself asks there, until somebody says who else may.
+    assert (rules["etcd-metrics"].ports, rules["etcd-metrics"].peers) == ("2381", ("monitoring",))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": "kube-apiserver", "ports": "https"}, "rule 'kube-apiserver': ports 'https'"),
+        ({"id": "kube-apiserver", "peers": []}, "nobody may use it"),
+        ({"id": "kube-apiserver", "port": "8443"}, "unknown fields port"),
+        ({"id": "etcd-metrics", "ports": "2382"}, "nobody may use it"),
+    ],
+)
+def test_a_wrong_change_is_refused_where_it_does_not_apply_too(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        plan_for("worker", CLUSTER, [change])
+
+
+@pytest.mark.parametrize("change", [{"peers": ["control_plane"]}, {"state": "absent"}])
+def test_a_change_of_a_row_that_another_stands_in_for_is_not_lost(change: dict[str, Any]) -> None:
+    with pytest.raises(PlanError, match="rule 'etcd-client-nodes' stands in for it"):
+        plan_for("cp", replace(CLUSTER, add_ons=("etcd-datastore",)), [{"id": "etcd-client", **change}])
+
+
 def test_a_set_that_nobody_filled_opens_nothing() -> None:
     rules = {rule.id: rule for rule in plan_for("worker", CLUSTER).rules}
     assert rules["kubelet"].peers == ("all_nodes", "pods")
