@@ -14,6 +14,11 @@ description:
     repeat them. Fails when two networks overlap.
   - Needs the verbs C(get) on ConfigMap C(kubeadm-config) and Service C(kube-dns) in C(kube-system), C(list) on nodes,
     and C(list) on pods in C(kube-system).
+  - Tells which CNIs run, too. For that it needs C(list) on DaemonSets of all namespaces; for Flannel, Canal and Cilium
+    C(get) on ConfigMaps in the namespace of its agents; for Calico C(list) on C(ippools) and C(get) on
+    C(felixconfigurations) of C(crd.projectcalico.org), and C(get) on ConfigMaps in the namespace of its agents where it
+    was installed from the manifest. Without these permissions the rest is told still, and RV(cnis_unread) says what is
+    missing.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -66,6 +71,18 @@ dns_address:
   returned: success
   type: str
   sample: 10.96.0.10
+cnis:
+  description: >-
+    The CNIs whose agents there are, by name; of Flannel, Canal, Calico and Cilium how packets go between nodes, in the
+    words of the filter P(netops.kubernetes.port_plan#filter), where it can be told.
+  returned: success
+  type: dict
+  sample: {calico: {encapsulation: vxlan, port: 4789, add_ons: [typha]}}
+cnis_unread:
+  description: What of the CNIs may not be read by this user; empty when nothing was refused.
+  returned: success
+  type: str
+  sample: ''
 nodes:
   description: The nodes.
   returned: success
@@ -87,12 +104,13 @@ api_requests:
   description: How many requests were sent to the API server.
   returned: success
   type: int
-  sample: 4
+  sample: 7
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.seen import seen
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
@@ -111,7 +129,7 @@ def main() -> None:
 
     def job() -> dict[str, Any]:
         client = connect(module.params)
-        found = network_of(client)
+        found = {**network_of(client), **seen(client)}
         for name in ("pod_cidrs", "service_cidrs"):
             found[name] = module.params[name] or found[name]
         require_sound(found["pod_cidrs"], found["service_cidrs"], found["nodes"])

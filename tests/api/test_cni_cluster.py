@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import MARKS, state_of
+import yaml
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import state_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.support.modules import Module, state_matrix
@@ -15,7 +18,6 @@ from tests.testbed.api_ring import ApiRing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
@@ -161,3 +163,81 @@ def test_states(running: list[str], left: list[str], state: str) -> None:
     found = {**{cni: {"running": True} for cni in running}, **{cni: {"running": False} for cni in left}}
     assert state_of(found) == state
     assert set(found) <= set(MARKS)
+
+
+# ---- what a node's firewall has to know ----------------------------------------------------------------------------
+
+
+def config_map(client: KubeClient, name: str, **data: str) -> None:
+    metadata = {"name": name, "namespace": "kube-system"}
+    client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+
+def test_how_a_cni_that_runs_carries_packets(ring: str, client: KubeClient) -> None:
+    info = Module("cluster_network_info", {"kubeconfig": ring})
+    nothing = info.succeeds()
+    assert (nothing["cnis"], nothing["cnis_unread"]) == ({}, "")
+    agent(client, "kube-proxy", "registry.k8s.io/kube-proxy:v1.36.3")
+    agent(client, "kube-multus-ds", "ghcr.io/k8snetworkplumbingwg/multus-cni:v4.2.2")
+    agent(client, "cilium", "quay.io/cilium/cilium:v1.20.0")
+    assert info.succeeds()["cnis"] == {"cilium": {}}, "its ConfigMap is not there"
+    config_map(
+        client, "cilium-config", **{"routing-mode": "tunnel", "tunnel-protocol": "geneve", "tunnel-port": "6082"}
+    )
+    seen = info.succeeds(check=True)
+    assert seen["cnis"] == {"cilium": {"encapsulation": "geneve", "port": 6082, "add_ons": []}}
+    assert seen["api_requests"] == nothing["api_requests"] + 1
+    agent(client, "weave-net", "weaveworks/weave-kube:2.8.1")
+    assert sorted(info.succeeds()["cnis"]) == ["cilium", "weave"]
+
+
+def test_how_a_calico_that_runs_carries_packets(ring: str, client: KubeClient) -> None:
+    info = Module("cluster_network_info", {"kubeconfig": ring})
+    agent(client, "calico-node", "quay.io/calico/node:v3.32.1")
+    assert info.succeeds()["cnis"] == {"calico": {}}, "there are no pools"
+    group = "crd.projectcalico.org"
+    pool = {
+        "apiVersion": f"{group}/v1",
+        "kind": "IPPool",
+        "metadata": {"name": "one"},
+        "spec": {"cidr": "10.244.0.0/16", "ipipMode": "CrossSubnet", "vxlanMode": "Never"},
+    }
+    felix = {
+        "apiVersion": f"{group}/v1",
+        "kind": "FelixConfiguration",
+        "metadata": {"name": "default"},
+        "spec": {"wireguardEnabled": True},
+    }
+    wanted = [definition(group, "IPPool"), definition(group, "FelixConfiguration"), pool, felix]
+    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=wanted)
+    assert info.succeeds()["cnis"] == {
+        "calico": {"encapsulation": "ipip-crosssubnet", "port": 0, "add_ons": ["wireguard"]}
+    }
+
+
+def test_who_may_not_look_learns_the_rest(ring: str, client: KubeClient) -> None:
+    """The permissions that the module needed before it told CNIs."""
+    agent(client, "kube-flannel-ds", "ghcr.io/flannel-io/flannel:v0.28.9")
+    user = {"kind": "ServiceAccount", "name": "reader", "namespace": "default"}
+    rules = [{"apiGroups": [""], "resources": ["configmaps", "services", "nodes", "pods"], "verbs": ["get", "list"]}]
+    rbac = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "reader"}, "rules": rules}
+    binding = {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "reader"},
+        "subjects": [user],
+    }
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader", "namespace": "default"}}
+    for one in (account, role, binding):
+        client.apply(one)
+    path = "/api/v1/namespaces/default/serviceaccounts/reader/token"
+    token = client.raw("POST", path, body={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"})
+    config = yaml.safe_load(Path(ring).read_text())
+    server = config["clusters"][0]["cluster"]["server"]
+    options = {"host": server, "api_key": token["status"]["token"], "validate_certs": False}
+    told = Module("cluster_network_info", options).succeeds()
+    assert told["cnis"] == {}
+    assert "daemonsets.apps is forbidden" in told["cnis_unread"]
+    assert [one["name"] for one in told["nodes"]] == [NODE.name]

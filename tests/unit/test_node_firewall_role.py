@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan that role node_firewall makes: it follows what the roles of the CNIs are told."""
+"""The plan that role node_firewall makes: it follows what the roles of the CNIs are told, and what runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "node_firewall"
 NETWORK = {"pod_cidrs": ["10.244.0.0/16"], "service_cidrs": ["10.96.0.0/16"], "nodeport_range": "30000-32767"}
+
+
+def running(cni: str) -> dict[str, Any]:
+    """The variables of a cluster in which a CNI is seen."""
+    return {"kubernetes_network": {**NETWORK, "cnis": {cni: SEEN[cni]}, "cnis_unread": ""}}
+
+
+SEEN = {
+    "calico": {"encapsulation": "ipip", "port": 0, "add_ons": ["typha", "bgp"]},
+    "cilium": {"encapsulation": "geneve", "port": 6082, "add_ons": []},
+}
 # Variables as people set them, and what of the plan is the CNI's and its add-ons' then.
 FOLLOWED: list[tuple[dict[str, Any], list[str]]] = [
     ({}, ["flannel-vxlan 8472"]),
@@ -49,6 +60,12 @@ FOLLOWED: list[tuple[dict[str, Any], list[str]]] = [
         {"cni_plugin": "cilium", "cilium_tunnel": "none", "node_firewall_add_ons": ["hubble", "mutual-auth"]},
         ["cilium-health 4240", "cilium-hubble 4244", "cilium-mutual-auth 4250"],
     ),
+    # Nothing is set, and this runs.
+    (running("calico"), ["calico-bgp 179", "calico-ipip ", "calico-typha 5473"]),
+    (running("cilium"), ["cilium-geneve 6082", "cilium-health 4240"]),
+    ({**running("cilium"), "cilium_hubble": True}, ["cilium-geneve 6082", "cilium-health 4240", "cilium-hubble 4244"]),
+    ({**running("cilium"), "node_firewall_cni": "flannel"}, ["flannel-vxlan 8472"]),
+    ({**running("cilium"), "node_firewall_encapsulation": "native"}, ["cilium-health 4240"]),
 ]
 
 

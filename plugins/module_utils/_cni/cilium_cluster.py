@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import require_step
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import CILIUM_GROUP
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
@@ -29,7 +30,6 @@ OWNER = "cilium"
 AGENTS = ObjectRef("apps/v1", "DaemonSet", "cilium", NAMESPACE)
 AUTHORITY = ObjectRef("v1", "Secret", "cilium-ca", NAMESPACE)
 DEFINITION_API, DEFINITION = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
-GROUP = "cilium.io"
 # What the chart makes anew whenever it is rendered.
 GENERATED = ("tls.crt", "ca.key")
 
@@ -106,4 +106,4 @@ def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
 
 
 def _is_ciliums(group: str) -> bool:
-    return group == GROUP or group.endswith(f".{GROUP}")
+    return group == CILIUM_GROUP or group.endswith(f".{CILIUM_GROUP}")
