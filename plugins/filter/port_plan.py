@@ -68,6 +68,14 @@ options:
     description: Where sshd listens.
     type: int
     default: 22
+  load_balancer_cidrs:
+    description: >-
+      Networks that Services of type LoadBalancer, and externalIPs, have addresses from, such as the pools of MetalLB.
+      Where kube-proxy runs in mode ipvs, firewalld, ufw and iptables need them. Everybody may reach these addresses,
+      and kube-proxy refuses what is no Service's port. None may be a node's, or in a pod network.
+    type: list
+    elements: str
+    default: []
   peers:
     description: >-
       By peer set, instead of what the inventory gives, networks, or hosts and groups of the inventory. The sets
@@ -126,6 +134,7 @@ def port_plan(
     rules: Sequence[Mapping[str, Any]] = (),
     add_ons: Sequence[str] = (),
     ports: Mapping[str, Any] | None = None,
+    load_balancer_cidrs: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The filter; see DOCUMENTATION."""
     try:
@@ -143,6 +152,7 @@ def port_plan(
             ssh_port=int(ssh_port),
             peers=peers or {},
             ports=ports or {},
+            load_balancer_cidrs=tuple(load_balancer_cidrs),
         )
         return plan_for(node_name, cluster, rules).to_output()
     except NetopsError as error:

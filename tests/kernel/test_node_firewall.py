@@ -7,6 +7,7 @@ The back-ends that need no service of their own are here: nftables, and iptables
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -296,6 +297,96 @@ def test_a_nodeport_is_for_its_peers_alone(firewall: Module, network: Network, c
         assert verdict(network.stranger, address, 30080) == "dropped"
 
 
+# What IPVS sees, whose hooks have the priorities 98 and 99 (net/netfilter/ipvs/ip_vs_core.c: ip_vs_ops): it takes the
+# packets of a Service off the stack there.
+IPVS = """\
+table inet ipvs {
+    chain taken {
+        type filter hook input priority 99; policy accept;
+        ip daddr { 203.0.113.5, 10.96.0.10 } tcp dport 80 counter drop
+        ip6 daddr 2001:db8:96::5 tcp dport 80 counter drop
+    }
+}
+"""
+VIRTUAL = ("203.0.113.0/28", "2001:db8:96::/112")
+
+
+@pytest.fixture
+def ipvs(network: Network) -> None:
+    """The node has addresses of Services as its own, as in kube-proxy's mode ipvs; others have routes to them."""
+    network.node.run("ip", "link", "add", "kube-ipvs0", "type", "bridge")
+    network.node.run("ip", "link", "set", "kube-ipvs0", "up")
+    for address in ("203.0.113.5/32", "10.96.0.10/32", "2001:db8:96::5/128"):
+        network.node.run("ip", "address", "add", address, "dev", "kube-ipvs0", "nodad")
+        for host in (network.friend, network.stranger):
+            via = "2001:db8:1::1" if ":" in address else "198.18.1.1"
+            assert host.run("ip", "route", "add", address, "via", via).returncode == 0
+    done = network.node.run("nft", "-f", "-", stdin=IPVS)
+    assert done.returncode == 0, done.stderr
+
+
+def taken(network: Network, source: Namespace, address: str) -> bool:
+    """Whether IPVS gets what somebody sends to port 80 of an address."""
+
+    def count() -> int:
+        listed = network.node.run("nft", "list", "table", "inet", "ipvs").stdout
+        return sum(map(int, re.findall(r"counter packets (\d+)", listed)))
+
+    before = count()
+    assert verdict(source, address, 80) == "dropped"
+    return count() > before
+
+
+@pytest.mark.usefixtures("listening", "ipvs")
+def test_addresses_of_load_balancers_come_to_ipvs(firewall: Module, network: Network) -> None:
+    """From outside too; what is for another port than a Service's is kube-proxy's to refuse, and ours with nftables."""
+    kind = str(firewall.options["backend"])
+    virtual = () if kind == "nftables" else VIRTUAL
+    state_matrix(firewall, plan=plan(load_balancer_cidrs=virtual).to_output())
+    for address in ("203.0.113.5", "2001:db8:96::5"):
+        assert taken(network, network.stranger, address), address
+    if kind == "nftables":
+        assert verdict(network.stranger, "203.0.113.5", 9999) == "dropped"
+        assert verdict(network.stranger, "2001:db8:96::5", 9999) == "dropped"
+    else:
+        # As kube-proxy's chain KUBE-IPVS-FILTER does, wherever in INPUT it stands.
+        other = ("INPUT", "-d", "203.0.113.5", "-p", "tcp", "--dport", "9999", "-j", "REJECT")
+        program = (*firewall.prefix[: firewall.prefix.index("unshare")], "iptables")
+        assert subprocess.run([*program, "-A", *other], check=False).returncode == 0
+        assert verdict(network.stranger, "203.0.113.5", 9999) == "refused"
+    assert verdict(network.stranger, "198.18.1.1", 9999) == "dropped"
+
+
+@pytest.mark.usefixtures("listening", "ipvs")
+def test_service_networks_are_for_nodes_and_pods(firewall: Module, network: Network) -> None:
+    firewall.succeeds(plan=plan().to_output(), log=True)
+    assert taken(network, network.friend, "10.96.0.10")
+    assert not taken(network, network.stranger, "10.96.0.10")
+    assert verdict(network.stranger, "10.96.0.10", 9999) == "dropped"
+
+
+@pytest.mark.parametrize("command", ["flush chain inet netops_kubernetes services", "delete {} services", "add {} x"])
+def test_a_changed_chain_of_services_is_found_and_repaired(nft: Module, network: Network, command: str) -> None:
+    options: dict[str, Any] = {"plan": plan().to_output(), "default_input": "reject", "log": True}
+    nft.succeeds(**options)
+    healthy = held(network)
+    assert network.node.run("nft", *command.format("chain inet netops_kubernetes").split()).returncode == 0
+    assert nft.succeeds(check=True, **options)["changed"] is True
+    nft.succeeds(**options)
+    assert held(network) == healthy
+
+
+def test_a_table_that_comes_before_ipvs_is_replaced(nft: Module, network: Network) -> None:
+    """As this collection made it at first."""
+    options: dict[str, Any] = {"plan": plan().to_output()}
+    nft.succeeds(**options)
+    healthy = network.node.run(*nftables.listing()).stdout
+    load(network, nftables.transaction(healthy.replace("priority 120", "priority 0")))
+    assert "priority filter" in nft.succeeds(check=True, **options)["diff"]["before"]
+    nft.succeeds(**options)
+    assert network.node.run(*nftables.listing()).stdout == healthy
+
+
 @pytest.mark.parametrize(
     ("cni", "encapsulation", "add_ons"),
     [("calico", "ipip", ("typha",)), ("cilium", "geneve", ("hubble", "ipsec")), ("flannel", "ipip", ("nodelocaldns",))],
@@ -326,7 +417,7 @@ def test_what_the_kernel_reports_gives_the_plan_back(kind: str, made: Plan, netw
     if kind == "nftables":
         done = network.node.run("nft", "-f", "-", stdin=nftables.transaction(nftables.render(wanted)))
         assert done.returncode == 0, done.stderr
-        assert nftables.parse(network.node.run(*nftables.listing()).stdout) == wanted
+        assert nftables.is_live(wanted, network.node.run(*nftables.listing()).stdout)
         return
     for version, program in ((4, "iptables"), (6, "ip6tables")):
         tables = xtables.split(reported(network))[version]
@@ -401,7 +492,7 @@ def test_what_was_undone_is_what_was_there(old: Plan, new: Plan, done: int, netw
     before = network.node.run(*nftables.listing()).stdout
     load(network, *nftables.transactions(wanted, before)[:done])
     load(network, *nftables.transactions_back(wanted, before))
-    assert nftables.parse(network.node.run(*nftables.listing()).stdout) == was
+    assert nftables.is_live(was, network.node.run(*nftables.listing()).stdout)
 
 
 def test_an_interrupted_change_is_cleaned_up(nft: Module, network: Network) -> None:

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 CNIS = [(cni, encapsulation) for cni, names in ENCAPSULATIONS.items() for encapsulation in names]
 SETS = ("all_nodes", "control_plane", "etcd", "pods", "admins", "anywhere", "monitoring", "office")
 
+# No network of examples, for these are what addresses of nodes are drawn from.
+VIRTUAL = ("44.128.9.0/28", "2a0e:fd45::/64")
+
 
 def addresses(version: int) -> st.SearchStrategy[str]:
     return st.ip_addresses(v=4 if version == 4 else 6).map(str)
@@ -36,6 +39,7 @@ def plans(draw: st.DrawFn) -> Plan:
         addresses={name: [draw(addresses(4)), draw(addresses(6))] for name in names},
         pod_cidrs=draw(st.sampled_from([(), ("10.244.0.0/16",), ("10.244.0.0/16", "2001:db8:244::/56")])),
         service_cidrs=draw(st.sampled_from([(), ("10.96.0.0/16",), ("10.96.0.0/16", "2001:db8:96::/112")])),
+        load_balancer_cidrs=draw(st.sampled_from([(), VIRTUAL[:1], VIRTUAL])),
         cni=cni,
         encapsulation=encapsulation,
         add_ons=tuple(draw(st.lists(st.sampled_from(sorted(ADD_ONS)), unique=True, max_size=4))),

@@ -59,6 +59,7 @@ class Cluster:
     :param ssh_port: where sshd listens.
     :param peers: networks, hosts or groups by peer set, beyond or instead of those that the inventory gives.
     :param ports: other ports than the matrix's, by rule id; ids that this node has no rule for are passed over.
+    :param load_balancer_cidrs: networks that Services of type LoadBalancer, and externalIPs, have addresses from.
     """
 
     groups: Mapping[str, Sequence[str]]
@@ -72,6 +73,7 @@ class Cluster:
     ssh_port: int = 22
     peers: Mapping[str, Sequence[str]] | None = None
     ports: Mapping[str, Any] | None = None
+    load_balancer_cidrs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Plan:
     :param pod_cidrs: where pods are; their traffic to Services passes this node.
     :param service_cidrs: in IPVS mode their addresses are this node's own.
     :param nodeport_range: what the NodePort rules are about; who is not in them is stopped before DNAT.
+    :param load_balancer_cidrs: in IPVS mode their addresses are this node's own, too, and kube-proxy judges what is for
+        them.
     """
 
     node_name: str
@@ -105,6 +109,7 @@ class Plan:
     pod_cidrs: tuple[str, ...]
     service_cidrs: tuple[str, ...]
     nodeport_range: str
+    load_balancer_cidrs: tuple[str, ...] = ()
 
     def to_output(self) -> dict[str, Any]:
         """The plan as plain lists and mappings, for a template, a module or an auditor."""
@@ -116,6 +121,7 @@ class Plan:
             "pod_cidrs": list(self.pod_cidrs),
             "service_cidrs": list(self.service_cidrs),
             "nodeport_range": self.nodeport_range,
+            "load_balancer_cidrs": list(self.load_balancer_cidrs),
         }
 
     def networks_of(self, rule: Rule) -> tuple[str, ...]:
@@ -136,6 +142,8 @@ def from_output(output: Mapping[str, Any]) -> Plan:
             tuple(output["pod_cidrs"]),
             tuple(output["service_cidrs"]),
             str(output["nodeport_range"]),
+            # A plan that was kept from before has none.
+            tuple(output.get("load_balancer_cidrs", ())),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise PlanError("plan", f"it lacks {error}", "the output of the filter netops.kubernetes.port_plan") from error
@@ -153,6 +161,7 @@ def _checked(plan: Plan) -> Plan:
             _require_known(rule.id, name, plan.peers)
     networks("pods", plan.pod_cidrs)
     networks("services", plan.service_cidrs)
+    networks("load_balancers", plan.load_balancer_cidrs)
     ports_of("nodeport_range", plan.nodeport_range, "tcp")
     return plan
 
@@ -206,7 +215,26 @@ def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, An
     pods, services = networks("pods", cluster.pod_cidrs), networks("services", cluster.service_cidrs)
     _require_families(node_name, cluster, pods)
     reserved = ports_of("nodeport_range", cluster.nodeport_range, "tcp")
-    return _checked(Plan(node_name, used, tuple(kept), pods, services, reserved))
+    virtual = networks("load_balancers", cluster.load_balancer_cidrs)
+    _require_virtual(virtual, pods, cluster)
+    return _checked(Plan(node_name, used, tuple(kept), pods, services, reserved, virtual))
+
+
+def _require_virtual(virtual: Sequence[str], pods: Sequence[str], cluster: Cluster) -> None:
+    """Every port of these addresses is let in, so none of them may be a node's, or of a bridge to pods."""
+    taken = [(one, f"address {one} of node {host!r}") for host, some in cluster.addresses.items() for one in some]
+    taken += [(one, f"the pod network {one}") for one in pods]
+    for entry in virtual:
+        wide = ipaddress.ip_network(entry)
+        for one, what in taken:
+            narrow = ipaddress.ip_network(one)
+            if wide.version == narrow.version and wide.overlaps(narrow):
+                raise PlanError(
+                    f"network {entry} of load balancers",
+                    f"it overlaps {what}, every port of which would be open to everybody",
+                    "addresses that only Services have",
+                    "Correct node_firewall_load_balancer_cidrs",
+                )
 
 
 def _with_somebody(rule: Rule, sets: Mapping[str, tuple[str, ...]], *, needed: bool) -> list[Rule]:

@@ -27,11 +27,23 @@ def readable(plan: Plan, *, default: str = "drop", log: bool = False) -> str:
 
     :param default: what happens to everything else: ``drop``, ``reject`` or ``accept``.
     """
-    return table(plan.rules, plan.peers, bool(plan.service_cidrs), default=default, log=log)
+    return table(plan.rules, plan.peers, bool(plan.service_cidrs), plan.load_balancer_cidrs, default=default, log=log)
 
 
-def table(rules: Sequence[Rule], peers: Mapping[str, Sequence[str]], services: bool, *, default: str, log: bool) -> str:
-    """Rules as a table in the order of their ids, so that two tables compare line by line."""
+def table(
+    rules: Sequence[Rule],
+    peers: Mapping[str, Sequence[str]],
+    services: bool,
+    virtual: Sequence[str],
+    *,
+    default: str,
+    log: bool,
+) -> str:
+    """Rules as a table in the order of their ids, so that two tables compare line by line.
+
+    :param services: whether nodes and pods may reach the Service networks.
+    :param virtual: networks of other addresses of Services, which everybody may reach.
+    """
     rows = [("rule", "protocol", "ports", "from")]
     rows += [
         (rule.id, rule.protocol, rule.ports or "-", ", ".join(sorted(rule.peers)))
@@ -43,7 +55,8 @@ def table(rules: Sequence[Rule], peers: Mapping[str, Sequence[str]], services: b
     widths = [max(len(row[column]) for row in rows if len(row[column]) <= WIDEST) for column in range(3)]
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, [*widths, 0])).rstrip() for row in rows]
     sets = [f"{name}: {_shown(entries)}" for name, entries in sorted(peers.items())]
-    return "\n".join([*lines, ENDINGS[default] + (", logged" if log else ""), *sets]) + "\n"
+    addresses = [f"left to kube-proxy: whatever is for {', '.join(virtual)}"] if virtual else []
+    return "\n".join([*lines, *addresses, ENDINGS[default] + (", logged" if log else ""), *sets]) + "\n"
 
 
 def _shown(entries: Sequence[str]) -> str:
@@ -65,6 +78,10 @@ def _section(plan: Plan, default: str) -> str:
     lines += ["", f"Connections that are there, loopback and ICMP errors pass; {ENDINGS[default]}.", ""]
     lines += ["| Peers | Networks |", "|---|---|"]
     lines += [f"| {name} | {_shown(entries)} |" for name, entries in sorted(plan.peers.items())]
-    networks = [("pods", plan.pod_cidrs), ("services", plan.service_cidrs)]
+    networks = [
+        ("pods", plan.pod_cidrs),
+        ("services", plan.service_cidrs),
+        ("load balancers of the cluster", plan.load_balancer_cidrs),
+    ]
     lines += [f"| {name} | {', '.join(entries)} |" for name, entries in networks if entries and name not in plan.peers]
     return "\n".join([*lines, ""])

@@ -67,6 +67,7 @@ class Ruleset:
     :param log: whether that is logged.
     :param strange: what is there and was not written by this collection, line by line.
     :param ids: of rules, by protocol and ports; comments for people, without a say in whether two rulesets are equal.
+    :param virtual: networks of the addresses that Services have beside the Service networks; everybody may reach them.
     """
 
     admissions: frozenset[Admission] = frozenset()
@@ -78,6 +79,7 @@ class Ruleset:
     log: bool = False
     strange: tuple[str, ...] = ()
     ids: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
+    virtual: tuple[str, ...] = ()
 
 
 NOTHING = Ruleset()
@@ -107,6 +109,7 @@ def intended(plan: Plan, settings: Settings, *, forwards: bool) -> Ruleset:
         settings.default,
         settings.log,
         ids={(rule.protocol, rule.ports): rule.id for rule in plan.rules},
+        virtual=networks("load_balancers", plan.load_balancer_cidrs),
     )
     return normal(ruleset)
 
@@ -148,6 +151,7 @@ def in_family(ruleset: Ruleset, version: int) -> Ruleset:
         ruleset.log,
         ruleset.strange,
         ruleset.ids,
+        tuple(of_version(ruleset.virtual, version)),
     )
 
 
@@ -164,6 +168,7 @@ def joined(four: Ruleset, six: Ruleset) -> Ruleset:
         four.log and six.log,
         tuple(dict.fromkeys([*four.strange, *six.strange])),
         {**four.ids, **six.ids},
+        (*four.virtual, *six.virtual),
     )
 
 
@@ -183,8 +188,8 @@ def normal(ruleset: Ruleset) -> Ruleset:
 
 def _with_merged(ruleset: Ruleset) -> Ruleset:
     peers = {name: _merged(entries) for name, entries in sorted(ruleset.peers.items()) if entries}
-    services, forwarded = _merged(ruleset.services), _merged(ruleset.forwarded)
-    return replace(ruleset, peers=peers, services=services, forwarded=forwarded)
+    services, forwarded, virtual = map(_merged, (ruleset.services, ruleset.forwarded, ruleset.virtual))
+    return replace(ruleset, peers=peers, services=services, forwarded=forwarded, virtual=virtual)
 
 
 def _merged(entries: Iterable[str]) -> tuple[str, ...]:
@@ -217,7 +222,7 @@ def readable(ruleset: Ruleset, ids: Mapping[tuple[str, str], str]) -> str:
     if any(EVERYBODY in rule.peers for rule in rules):
         peers[EVERYBODY] = ANYWHERE
     default = ruleset.default if ruleset.default in ENDINGS else "accept"
-    shown = table(rules, peers, bool(ruleset.services), default=default, log=ruleset.log)
+    shown = table(rules, peers, bool(ruleset.services), ruleset.virtual, default=default, log=ruleset.log)
     nodeports = [
         f"NodePorts {one.protocol} {one.ports} only from: {', '.join(one.peers) or 'nobody'}\n"
         for one in sorted(ruleset.nodeports, key=lambda one: one.protocol)

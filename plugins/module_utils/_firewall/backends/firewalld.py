@@ -155,6 +155,8 @@ def rules_for(wanted: Ruleset) -> dict[str, list[Rich]]:
             for name in ("all_nodes", "pods")
             if name in part.peers
         ]
+        # In IPVS mode these are the node's own, and this comes before IPVS; kube-proxy's rules are in other tables.
+        found[INPUT] += [Rich("accept", family, "", network) for network in part.virtual]
         found[PODS] += [Rich("accept", family, network) for network in part.forwarded]
         found[PODS] += [Rich("accept", family, "", network) for network in part.forwarded]
     found[INPUT] += [Rich("log", priority=BEFORE_LAST)] * wanted.log
@@ -259,6 +261,7 @@ class _Reader:
         self.admissions: dict[tuple[str, str], set[str]] = {}
         self.services: list[str] = []
         self.forwarded: list[str] = []
+        self.virtual: list[str] = []
         self.default, self.log = "", False
         self.strange: list[str] = []
 
@@ -274,7 +277,7 @@ class _Reader:
             self.default = rule["verdict"]
             return rule["priority"] == str(LAST)
         if rule["destination"]:
-            self.services.append(rule["destination"])
+            (self.services if rule["set"] else self.virtual).append(rule["destination"])
             return True
         subject = self._subject(rule["element"] or "", rule["version"])
         if subject is None or rule["verdict"] != "accept":
@@ -301,6 +304,7 @@ class _Reader:
             self.default,
             self.log,
             (*self.strange, *guard.strange),
+            virtual=tuple(dict.fromkeys(self.virtual)),
         )
 
 

@@ -6,6 +6,12 @@
 No forward chain: forwarded traffic, that of pods above all, is never judged here. A drop in any chain is final and an
 accept is not, so other programs' tables keep their say.
 
+Judgement comes after IPVS, which takes what is for a Service out of the input hook at 98 and 99 (Linux,
+net/netfilter/ipvs/ip_vs_core.c: ip_vs_ops). So whoever may use a Service may use it by each of its addresses, those of
+load balancers and externalIPs included, however they come and go; and what is for another port of such an address is
+judged as everything else. What is for the Service networks is judged before IPVS, in a chain of its own: they are for
+nodes and pods.
+
 A change is two transactions. Kernels (6.18 among them, measured) publish what an interval set holds a moment after the
 rules that look into it, so that a connection which comes in between is dropped as if the set were empty. Sets of a new
 generation, whose names end with the other letter, are therefore there before the transaction that makes rules use them.
@@ -46,7 +52,10 @@ FAMILY = "inet"
 TABLE = "netops_kubernetes"
 GENERATIONS = ("a", "b")
 VERSIONS = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
-CHAINS = ("input", "nodeports")
+CHAINS = ("input", "nodeports", "services")
+# Behind IPVS at 99 and others' source NAT at 100; more than ten from any priority that nft has a name for.
+AFTER_IPVS = "type filter hook input priority 120; policy accept;"
+BEFORE_IPVS = "type filter hook input priority 0; policy accept;"
 # Without these two nothing works; ICMP and DHCP are rules of the plan.
 ALWAYS = ('iifname "lo" accept', "ct state established,related accept")
 
@@ -81,13 +90,14 @@ def _all_sets(wanted: Ruleset, generation: str) -> list[str]:
 
 def _chains(wanted: Ruleset, generation: str) -> list[str]:
     lines = _input_chain(wanted) if wanted.admissions else []
+    lines += _service_chain(wanted) if wanted.admissions and wanted.services else []
     lines += _nodeport_chain(wanted) if wanted.nodeports else []
     # Rules name their sets without a generation until here.
     return [re.sub(r"(@\w+_v[46])\b", rf"\1_{generation}", line) for line in lines]
 
 
 def _input_chain(wanted: Ruleset) -> list[str]:
-    lines = ["  chain input {", "    type filter hook input priority 0; policy accept;"]
+    lines = ["  chain input {", f"    {AFTER_IPVS}"]
     lines += [f"    {rule}" for rule in ALWAYS]
     for one in sorted(wanted.admissions, key=_order):
         matches = [_match(one), *([_before_dnat(one)] if _may_be_dnat(one) else [])]
@@ -154,8 +164,17 @@ def _before_dnat(one: Admission) -> str:
     return f"meta l4proto {one.protocol} ct status dnat ct original proto-dst {one.ports}"
 
 
-def _service_matches(wanted: Ruleset) -> list[str]:
+def _service_chain(wanted: Ruleset) -> list[str]:
     """In IPVS mode a Service's address is the node's own, so its traffic comes in here."""
+    lines = [BEFORE_IPVS, *ALWAYS, *(f"{line} accept" for line in _service_matches(wanted))]
+    for version, word, _unused in VERSIONS:
+        if of_version(wanted.services, version):
+            verdicts = [*([_log()] if wanted.log else []), DEFAULTS.get(wanted.default, "")]
+            lines += [f"{word} daddr @services_v{version} {verdict}" for verdict in verdicts]
+    return ["  chain services {", *(f"    {line}" for line in lines), "  }"]
+
+
+def _service_matches(wanted: Ruleset) -> list[str]:
     return [
         f"{word} saddr @{name}_v{version} {word} daddr @services_v{version}"
         for version, word, _unused in VERSIONS
@@ -261,6 +280,7 @@ def parse(listing: str) -> Ruleset:
     if not listing:
         return NOTHING
     sets: dict[str, list[str]] = {}
+    guarded: list[str] = []
     found = Ruleset()
     for kind, name, lines in _blocks(listing):
         if kind == "set" and re.fullmatch(rf"\w+?{SET}", name):
@@ -269,12 +289,25 @@ def parse(listing: str) -> Ruleset:
             found = _input(lines, found)
         elif name == "nodeports":
             found = _nodeports(lines, found)
+        elif name == "services":
+            guarded = [f"  chain {name} {{", *(f"    {_as_rendered(line)}" for line in lines), "  }"]
         else:
             found = replace(found, strange=(*found.strange, f"{kind} {name}"))
     if len(_generations(listing)) > 1:
         found = replace(found, strange=(*found.strange, "sets of an interrupted change"))
     services = tuple(sets.pop("services", ()))
-    return normal(replace(found, peers={name: tuple(entries) for name, entries in sets.items()}, services=services))
+    found = normal(replace(found, peers={name: tuple(entries) for name, entries in sets.items()}, services=services))
+    expected = _service_chain(found) if found.admissions and found.services else []
+    if guarded != expected:
+        found = replace(found, strange=(*found.strange, "chain services is not as it was written"))
+    return found
+
+
+def _as_rendered(line: str) -> str:
+    """A line of a listing in the words of :func:`render`, without the generation of its sets."""
+    line = re.sub(rf"(@\w+?_v[46])_[{''.join(GENERATIONS)}]\b", r"\1", line)
+    line = line.replace("priority filter;", "priority 0;").replace("5/second burst 5 packets", "5/second")
+    return line.replace("icmpx admin-prohibited", "icmpx type admin-prohibited")
 
 
 def _blocks(listing: str) -> list[tuple[str, str, list[str]]]:
@@ -305,7 +338,8 @@ def _elements(lines: Iterable[str]) -> list[str]:
 
 
 def _input(lines: list[str], found: Ruleset) -> Ruleset:
-    strange: list[str] = []
+    # Where the chain stands is a part of what it does.
+    strange = [line for line in lines[:1] if line != AFTER_IPVS]
     peers: dict[tuple[str, str], set[str]] = {}
     ids: dict[tuple[str, str], str] = {}
     default, log = "", False
@@ -385,6 +419,8 @@ def is_live(wanted: Ruleset, reported: str, table: str = TABLE) -> bool:
     Should this version of nft print what cannot be read here, it is asked how it would print what is wanted, in a
     network namespace that ends at once.
     """
+    # Services' other addresses need no rule here: IPVS comes first.
+    wanted = replace(wanted, virtual=())
     observed = parse(reported)
     if observed == wanted or not observed.strange:
         return observed == wanted

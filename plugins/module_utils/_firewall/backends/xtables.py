@@ -49,6 +49,7 @@ RESTORE = "{}-restore --noflush -w 10"
 LOG = f'-m limit --limit 5/sec -j LOG --log-prefix "{LOG_PREFIX}"'
 REFUSALS = {4: "icmp-admin-prohibited", 6: "icmp6-adm-prohibited"}
 EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+VIRTUAL = "load-balancers"
 ESTABLISHED = "-m conntrack --ctstate RELATED,ESTABLISHED"
 
 # Table, chain, rules: what is ours in one family.
@@ -159,6 +160,10 @@ def chains_for(wanted: Ruleset, layout: Layout, version: int) -> Chains:
         for name in ("all_nodes", "pods"):
             if name in part.peers:
                 chains["filter", names.input].append(f"-d {network}{_comment('services')} -j {names.peers}{name}")
+    # In IPVS mode these are the node's own, and filter comes before IPVS. Others' rules go on where they can:
+    # kube-proxy's refuse what is no Service's port, and whoever is not in a Service's loadBalancerSourceRanges. Its
+    # ipsets name both, but are not there at boot, and a rule of ours would keep them when kube-proxy changes its mode.
+    chains["filter", names.input] += [f"-d {one}{_comment(VIRTUAL)} -j {layout.passes}" for one in part.virtual]
     end = {"drop": "-j DROP", "reject": f"-j REJECT --reject-with {REFUSALS[version]}"}
     if part.default:
         chains["filter", names.end] = [*([LOG] if part.log else []), end.get(part.default, f"-j {layout.passes}")]
@@ -199,7 +204,7 @@ def _add_nodeports(chains: Chains, part: Ruleset, names: Names) -> None:
     """Judged in mangle, before DNAT; RETURN instead of ACCEPT leaves others' rules of that table their say."""
     judge = chains["mangle", names.nodeports] = ["-i lo -j RETURN", f"{ESTABLISHED} -j RETURN"]
     judge.append("-m addrtype ! --dst-type LOCAL -j RETURN")
-    judge += [f"-d {network} -j RETURN" for network in part.services]
+    judge += [f"-d {network} -j RETURN" for network in (*part.services, *part.virtual)]
     for one in sorted(part.nodeports, key=lambda one: one.protocol):
         target = f"{names.only}{one.protocol}"
         judge.append(f"-p {one.protocol} -m {one.protocol} --dport {one.ports.replace('-', ':')} -g {target}")
@@ -350,6 +355,7 @@ class _Reader:
         self.peers: dict[str, list[str]] = {}
         self.services: list[str] = []
         self.forwarded: list[str] = []
+        self.virtual: list[str] = []
         self.ids: dict[tuple[str, str], str] = {}
         self.default, self.log = "", False
         self.strange: list[str] = []
@@ -370,6 +376,9 @@ class _Reader:
             return True
         if rule.are("--ctstate", "-j") or rule.get("--ctorigdstport"):
             return True
+        if rule.get("--comment") == VIRTUAL and rule.get("-d"):
+            self.virtual.append(rule.get("-d"))
+            return target in {"RETURN", "ACCEPT"} and rule.are("-d", "-j")
         name = (
             EVERYBODY
             if target == "ACCEPT"
@@ -445,6 +454,7 @@ class _Reader:
             self.log,
             tuple(self.strange),
             self.ids,
+            tuple(self.virtual),
         )
 
     def _with_types_joined(self) -> dict[tuple[str, str], set[str]]:

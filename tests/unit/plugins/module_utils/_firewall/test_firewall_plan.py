@@ -229,6 +229,10 @@ BAD_CLUSTERS: list[tuple[dict[str, Any], str]] = [
     ({"encapsulation": "VXLAN"}, "CNI 'flannel': encapsulation 'VXLAN'; expected one of vxlan"),
     ({"cni": "calico", "encapsulation": ""}, "CNI 'calico': encapsulation ''"),
     ({"cni": "cilium", "encapsulation": "ipip"}, "CNI 'cilium': encapsulation 'ipip'; expected one of vxlan, geneve"),
+    ({"load_balancer_cidrs": ("203.0.113.1/28",)}, "peer set 'load_balancers': '203.0.113.1/28' has host bits set"),
+    ({"load_balancer_cidrs": ("192.0.2.0/28",)}, "network 192.0.2.0/28 of load balancers: it overlaps address"),
+    ({"load_balancer_cidrs": ("2001:db8::/64",)}, "it overlaps address 2001:db8::1 of node 'cp'"),
+    ({"load_balancer_cidrs": ("10.244.9.0/24",)}, "it overlaps the pod network 10.244.0.0/16"),
     ({"add_ons": ("hubbel",)}, "add-on 'hubbel': the port matrix does not know it; expected one of bgp"),
     ({"add_ons": ("",)}, "add-on ''"),
 ]
@@ -316,6 +320,7 @@ def test_a_plan_that_is_none_is_refused() -> None:
         ("peers", {"pods": ["10.244.0.1/16"]}, "has host bits set"),
         ("peers", {}, "is unknown"),
         ("pod_cidrs", ["nowhere"], "peer set 'pods': 'nowhere'"),
+        ("load_balancer_cidrs", ["nowhere"], "peer set 'load_balancers': 'nowhere'"),
     ],
 )
 def test_a_plan_that_was_edited_is_checked(part: str, value: Any, message: str) -> None:
@@ -347,6 +352,15 @@ def test_a_person_can_read_it() -> None:
     assert "kubelet            tcp       10250         all_nodes, pods\n" in text
     assert "everything else: dropped\n" in text
     assert "all_nodes: 192.0.2.1/32, 192.0.2.2/32, 2001:db8::1/128\n" in text
+
+
+def test_networks_of_load_balancers_are_shown() -> None:
+    plan = plan_for("worker", replace(CLUSTER, load_balancer_cidrs=("203.0.113.0/29", "203.0.113.8/29")))
+    assert from_output(plan.to_output()) == plan
+    assert "left to kube-proxy: whatever is for 203.0.113.0/28\n" in readable(plan)
+    assert "| load balancers of the cluster | 203.0.113.0/28 |" in markdown([plan])
+    kept = {name: value for name, value in plan_for("worker", CLUSTER).to_output().items() if "balancer" not in name}
+    assert from_output(kept) == plan_for("worker", CLUSTER)
 
 
 def test_addresses_come_from_variables_and_default_routes() -> None:
