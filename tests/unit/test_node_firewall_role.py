@@ -11,6 +11,8 @@ from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -90,12 +92,17 @@ def plans(folder: Path, settings: Sequence[dict[str, Any]]) -> list[dict[str, An
             "children": {"kube_control_plane": {"hosts": {"cp": {}}}, "kube_node": {"hosts": {"worker": {}}}},
         }
     }
+    return shown_by(folder, inventory, plays, "PLAN")
+
+
+def shown_by(folder: Path, inventory: dict[str, Any], plays: Sequence[dict[str, Any]], mark: str) -> list[Any]:
+    """What plays show behind a word, as JSON in Base64, which no call-back plugin breaks into lines."""
     (folder / "inventory.json").write_text(json.dumps(inventory))
     (folder / "plays.json").write_text(json.dumps(plays))
     command = ["ansible-playbook", "-i", str(folder / "inventory.json"), str(folder / "plays.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return [json.loads(b64decode(found)) for found in re.findall(r'"PLAN (\S+)"', done.stdout)]
+    return [json.loads(b64decode(found)) for found in re.findall(rf'"{mark} (\S+)"', done.stdout)]
 
 
 def test_the_plan_follows_what_the_cnis_role_is_told(tmp_path: Path) -> None:
@@ -104,3 +111,43 @@ def test_the_plan_follows_what_the_cnis_role_is_told(tmp_path: Path) -> None:
         rules = [f"{rule['id']} {rule['ports']}" for rule in plan["rules"]]
         assert [one for one in sorted(rules) if one.startswith(("flannel", "calico", "cilium"))] == expected, variables
     assert [rule["ports"] for rule in made[2]["rules"] if rule["id"] == "kubelet"] == ["10350"]
+
+
+def probes_from_here(folder: Path, addresses: Sequence[str]) -> list[dict[str, Any]]:
+    """What entry point verify would probe from the controller; its module stands aside for one that shows that."""
+    verify = yaml.safe_load((ROLE / "tasks" / "verify.yml").read_text())
+    [block] = [task for task in verify if "block" in task]
+    [task] = [task for task in block["block"] if task["name"] == "Probe the nodes from here too"]
+    asked = task.pop("netops.kubernetes.port_probe")
+    assert (asked["state"], asked["node_name"]) == ("probed", "controller")
+    task.pop("register")
+    words = asked["targets"].strip().removeprefix("{{").removesuffix("}}")
+    task["ansible.builtin.debug"] = {"msg": f"TARGETS {{{{ {words} | to_json | b64encode }}}}"}
+    bound = {"protocol": "tcp", "port": 10250, "address": "{{ ip }}", "status": "bound"}
+    known = {"__node_firewall_fact": "{{ __node_firewall_plan }}", "__node_firewall_listened": {"listeners": [bound]}}
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "vars_files": [str(ROLE / name / "main.yml") for name in ("defaults", "vars")],
+        "tasks": [
+            {"ansible.builtin.set_fact": known},
+            {**task, "vars": {**block["vars"], "node_firewall_controller_addresses": list(addresses)}},
+        ],
+    }
+    inventory = {
+        "all": {
+            "vars": {"ansible_connection": "local", "kubernetes_network": NETWORK},
+            "children": {
+                "kube_control_plane": {"hosts": {"cp": {"ip": "192.0.2.1"}}},
+                "kube_node": {"hosts": {"worker": {"ip": "192.0.2.2"}}},
+            },
+        }
+    }
+    return [target for shown in shown_by(folder, inventory, [play], "TARGETS") for target in shown]
+
+
+def test_the_controller_probes_every_node_once_when_its_addresses_are_known(tmp_path: Path) -> None:
+    assert probes_from_here(tmp_path, []) == []
+    targets = probes_from_here(tmp_path, ["198.51.100.7"])
+    kubelets = {(one["node_name"], one["expected"]) for one in targets if one["port"] == 10250}
+    assert kubelets == {("cp", "closed"), ("worker", "closed")}
