@@ -28,9 +28,14 @@ def networks() -> st.SearchStrategy[list[str]]:
     return st.lists(st.one_of(four, six, addresses(4), addresses(6)), min_size=1, max_size=6)
 
 
-@st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def plans() -> st.SearchStrategy[Plan]:
     """The plan of a node of a random cluster with random changes by its user."""
+    return inputs().map(lambda given: plan_for(*given))
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> tuple[str, Cluster, list[dict[str, Any]]]:
+    """What a plan is made from: a node, its cluster, and changes."""
     count = draw(st.integers(1, 5))
     names = [f"node{number}" for number in range(count)]
     cni, encapsulation = draw(st.sampled_from([("", ""), *CNIS]))
@@ -50,7 +55,7 @@ def plans(draw: st.DrawFn) -> Plan:
             **draw(st.sampled_from([{}, {"admins": ["198.51.100.0/24"]}])),
         },
     )
-    return plan_for(draw(st.sampled_from(names)), cluster, draw(changes(bool(cluster.pod_cidrs))))
+    return draw(st.sampled_from(names)), cluster, draw(changes(bool(cluster.pod_cidrs)))
 
 
 @st.composite

@@ -81,7 +81,7 @@ class Rule:
     """One rule of a node: who may reach which port.
 
     :param ports: ``10250`` or ``30000-32767``; ICMP types with commas between; empty for other IP protocols.
-    :param peers: names of peer sets.
+    :param peers: names of peer sets, sorted.
     """
 
     id: str
@@ -206,7 +206,7 @@ def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, An
     _require_features(cluster)
     rows = _rows(node_name, cluster)
     touched = {str(change.get("id", "")) for change in changes}
-    rules = _changed([_rule(row, cluster) for row in rows], changes, cluster)
+    rules = _in_order(_changed([_rule(row, cluster) for row in rows], changes, cluster))
     _require_no_conflict(rules)
     sets = peer_sets(cluster)
     needed = touched | {row.id for row in rows if row.need == "required"}
@@ -235,6 +235,12 @@ def _require_virtual(virtual: Sequence[str], pods: Sequence[str], cluster: Clust
                     "addresses that only Services have",
                     "Correct node_firewall_load_balancer_cidrs",
                 )
+
+
+def _in_order(rules: Sequence[Rule]) -> list[Rule]:
+    """The matrix' rules as it has them, then the user's by their ids: his order does not make another plan."""
+    places = {row.id: number for number, row in enumerate(MATRIX)}
+    return sorted(rules, key=lambda rule: (places.get(rule.id, len(places)), rule.id))
 
 
 def _with_somebody(rule: Rule, sets: Mapping[str, tuple[str, ...]], *, needed: bool) -> list[Rule]:
@@ -325,16 +331,19 @@ def _applies(row: PortRow, node_name: str, cluster: Cluster) -> bool:
 def _rule(row: PortRow, cluster: Cluster) -> Rule:
     ports = {"ssh": str(cluster.ssh_port), "nodeport": cluster.nodeport_range}.get(row.port, row.port)
     ports = str((cluster.ports or {}).get(row.id, ports))
-    return Rule(row.id, row.component, row.protocol, ports_of(row.id, ports, row.protocol), row.peers)
+    return Rule(row.id, row.component, row.protocol, ports_of(row.id, ports, row.protocol), tuple(sorted(row.peers)))
 
 
 def _changed(rules: Sequence[Rule], changes: Sequence[Mapping[str, Any]], cluster: Cluster) -> list[Rule]:
     """The node's rules with the user's changes; rules that nobody but the node itself needs are left out."""
     here = {rule.id: rule for rule in rules}
     matrix = {row.id: row for row in MATRIX}
+    done: set[str] = set()
     for change in changes:
         name = str(change.get("id", ""))
         _require_change(name, change)
+        _require_once(name, done)
+        done.add(name)
         # One change is for all hosts: what it says of a row of the matrix holds where that row does, and nowhere else.
         elsewhere = name in matrix and name not in here
         _require_no_stand_in(name, here)
@@ -360,6 +369,12 @@ def _require_change(name: str, change: Mapping[str, Any]) -> None:
     state = change.get("state", "present")
     if state not in {"present", "absent"}:
         raise PlanError(f"rule {name!r}", f"state {state!r}", "present or absent")
+
+
+def _require_once(name: str, done: set[str]) -> None:
+    """Of two changes of one rule the last would win, so that their order would make the plan."""
+    if name in done:
+        raise PlanError(f"rule {name!r}", "it is in the list twice", "one entry a rule", "Join the two entries")
 
 
 def _require_there(name: str, here: Mapping[str, Rule], matrix: Mapping[str, PortRow]) -> None:
@@ -404,7 +419,7 @@ def _merged(rule: Rule | None, name: str, change: Mapping[str, Any]) -> Rule:
         )
     component = str(change.get("component", rule.component))
     ports = ports_of(name, str(change.get("ports", rule.ports)), protocol)
-    return Rule(name, component, protocol, ports, tuple(dict.fromkeys(peers)))
+    return Rule(name, component, protocol, ports, tuple(sorted(set(peers))))
 
 
 def _require_no_conflict(rules: Sequence[Rule]) -> None:

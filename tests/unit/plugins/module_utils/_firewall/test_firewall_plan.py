@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import json
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.nftables import render
@@ -21,6 +22,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan i
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import ENCAPSULATIONS, MATRIX
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.report import markdown, readable
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Settings, intended
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.plans import inputs
+
+if TYPE_CHECKING:
+    from random import Random
 
 CLUSTER = Cluster(
     groups={"kube_control_plane": ["cp"], "kube_node": ["cp", "worker"]},
@@ -255,7 +262,7 @@ BAD_CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"id": "a", "protocol": "esp"}, "it is new and has no peers"),
     ({"id": "a", "ports": "80", "peers": []}, "nobody may use it: peers is empty"),
     ({"id": "a", "ports": "80", "peers": ["monitoring"]}, "nobody may use it: monitoring is empty"),
-    ({"id": "a", "ports": "80", "peers": ["monitoring", "bgp_peers"]}, "monitoring, bgp_peers are empty"),
+    ({"id": "a", "ports": "80", "peers": ["monitoring", "bgp_peers"]}, "bgp_peers, monitoring are empty"),
     ({"id": "a", "ports": "80", "peers": "pods"}, "rule 'a': peers 'pods'; expected a list of names of peer sets"),
     ({"id": "a", "ports": "80", "peers": [1]}, "rule 'a': peers [1]"),
     ({"id": "a", "ports": "10250", "peers": ["pods"]}, "tcp 10250 is also what rule 'kubelet'"),
@@ -307,6 +314,53 @@ def test_what_cannot_be_planned_is_named(cluster: Cluster, changes: list[dict[st
     with pytest.raises(PlanError) as refused:
         plan_for("worker", cluster, changes)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_two_changes_of_one_rule_are_refused(state: str) -> None:
+    changes: list[dict[str, Any]] = [{"id": "kubelet", "peers": ["pods"]}, {"id": "kubelet", "state": state}]
+    for order in (changes, changes[::-1]):
+        with pytest.raises(PlanError, match="rule 'kubelet': it is in the list twice"):
+            plan_for("worker", CLUSTER, order)
+
+
+def test_rules_are_in_one_order() -> None:
+    changes: list[dict[str, Any]] = [
+        {"id": "z", "ports": "81", "peers": ["pods", "all_nodes"]},
+        {"id": "a", "ports": "80", "peers": ["admins", "pods", "admins"]},
+        {"id": "ssh", "peers": ["anywhere", "admins"]},
+    ]
+    rules = plan_for("worker", CLUSTER, changes).rules
+    assert [rule.id for rule in rules] == [*ids("worker"), "a", "z"]
+    peers = {rule.id: rule.peers for rule in rules}
+    assert (peers["a"], peers["z"], peers["ssh"]) == (("admins", "pods"), ("all_nodes", "pods"), ("admins", "anywhere"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(inputs(), st.randoms(use_true_random=False))
+def test_the_order_of_what_is_given_makes_no_plan(
+    given_: tuple[str, Cluster, list[dict[str, Any]]], chance: Random
+) -> None:
+    """Neither another plan, nor another text of it; lists and mappings in any order, at every depth."""
+    name, cluster, changes = given_
+    made = plan_for(name, cluster, changes)
+    parts = {field.name: shuffled(getattr(cluster, field.name), chance) for field in fields(cluster)}
+    again = plan_for(name, Cluster(**parts), shuffled(changes, chance))
+    assert again == made
+    assert json.dumps(again.to_output()) == json.dumps(made.to_output())
+    assert (readable(again), markdown([again])) == (readable(made), markdown([made]))
+
+
+def shuffled(value: Any, chance: Random) -> Any:
+    if isinstance(value, dict):
+        keys = list(value)
+        chance.shuffle(keys)
+        return {key: shuffled(value[key], chance) for key in keys}
+    if isinstance(value, (list, tuple)):
+        items = [shuffled(one, chance) for one in value]
+        chance.shuffle(items)
+        return type(value)(items)
+    return value
 
 
 def test_a_plan_that_is_none_is_refused() -> None:
