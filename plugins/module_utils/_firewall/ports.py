@@ -67,6 +67,7 @@ ADD_ONS = {
     "calico-ebpf": "Calico's eBPF data plane",
     "cilium-metrics": "metrics of Cilium's agent, operator and Envoy",
     "cloud-controller-manager": "a cloud provider's controller manager",
+    "coredns-host": "CoreDNS in the nodes' own network (hostNetwork)",
     "dsr-geneve": "Cilium's direct server return, dispatched with Geneve",
     "etcd-datastore": "Calico's datastore, or Cilium's key-value store, in the cluster's etcd",
     "felix-metrics": "metrics of Calico's Felix",
@@ -91,13 +92,19 @@ ADD_ONS = {
 NODEPORT_RULES = ("nodeport-tcp", "nodeport-udp", "nodeport-sctp")
 
 # A row by the row that it stands in for when it applies: the same port, for more peers.
-REPLACES = {"etcd-client-nodes": "etcd-client"}
+REPLACES = {
+    "etcd-client-nodes": "etcd-client",
+    # On the control plane, say, with NodeLocal DNSCache on all nodes.
+    "nodelocaldns-udp": "coredns-udp",
+    "nodelocaldns-tcp": "coredns-tcp",
+}
 
 K8S = "k8s.io/kubernetes@v1.36.3"
 K = "kubernetes/website@31a8f95 content/en/docs/reference/networking/ports-and-protocols.md"
 PORTS = f"{K8S} pkg/cluster/ports/ports.go"
 KUBEADM = f"{K8S} cmd/kubeadm/app/constants/constants.go"
 NODE_PORT = f"{K8S} pkg/apis/core/validation/validation.go: supportedPortProtocols"
+COREDNS = f"{K8S} cluster/addons/dns/coredns/coredns.yaml.base: containerPort"
 NODE_LOCAL = f"{K8S} cluster/addons/dns/nodelocaldns/nodelocaldns.yaml"
 KUBESPRAY = "kubernetes-sigs/kubespray@73b3e9b roles/kubespray_defaults/defaults/main/main.yml"
 KONNECTIVITY = "kubernetes/website@4d9111a content/en/examples/admin/konnectivity/konnectivity-server.yaml"
@@ -271,6 +278,19 @@ MATRIX = (
         need="local",
     ),
     # DNS, load balancers, ingress, monitoring
+    PortRow("coredns-udp", "CoreDNS", "udp", "53", "all", ("pods", "all_nodes"), COREDNS, add_on="coredns-host"),
+    PortRow("coredns-tcp", "CoreDNS", "tcp", "53", "all", ("pods", "all_nodes"), COREDNS, add_on="coredns-host"),
+    PortRow(
+        "coredns-metrics",
+        "CoreDNS",
+        "tcp",
+        "9153",
+        "all",
+        ("monitoring",),
+        COREDNS,
+        add_on="coredns-host",
+        need="optional",
+    ),
     PortRow(
         "nodelocaldns-udp",
         "NodeLocal DNSCache",

@@ -140,8 +140,8 @@ def test_no_two_rows_are_about_one_port(cni: str, encapsulation: str, add_ons: s
 def test_what_stands_in_for_a_row_admits_whom_that_admitted(replacing: str, replaced: str) -> None:
     row, other = ROWS[replacing], ROWS[replaced]
     assert (row.protocol, row.port, row.nodes) == (other.protocol, other.port, other.nodes)
-    assert row.peers == ("all_nodes",)
-    assert set(other.peers) <= {"all_nodes", "control_plane", "etcd"}
+    assert "all_nodes" in row.peers
+    assert set(other.peers) <= {*row.peers, "control_plane", "etcd"}
     assert row.when or row.add_on
 
 
@@ -188,6 +188,9 @@ def test_nodeports_of_every_protocol() -> None:
         ("dhcp4-client", "udp", "68", "all"),
         ("dhcp6-client", "udp", "546", "all"),
         ("konnectivity", "tcp", "8132", "control_plane"),
+        ("coredns-udp", "udp", "53", "all"),
+        ("coredns-tcp", "tcp", "53", "all"),
+        ("coredns-metrics", "tcp", "9153", "all"),
         ("nodelocaldns-udp", "udp", "53", "all"),
         ("nodelocaldns-tcp", "tcp", "53", "all"),
         ("nodelocaldns-metrics", "tcp", "9253", "all"),
@@ -236,6 +239,7 @@ def test_facts(name: str, protocol: str, port: str, nodes: str) -> None:
         ("antrea", "gre", (), {"antrea-gre", "antrea-api", "antrea-memberlist-udp"}),
         ("weave", "", (), {"weave-control", "weave-data", "weave-metrics", "weave-local"}),
         ("", "", ("etcd-datastore",), {"etcd-client-nodes"}),
+        ("", "", ("coredns-host",), {"coredns-udp", "coredns-tcp", "coredns-metrics"}),
         ("flannel", "host-gw", ("wireguard", "hubble", "typha"), set()),
     ],
 )
