@@ -26,15 +26,17 @@ options:
     description: The node's plan; required for O(state=present).
     type: dict
   state:
-    description: V(absent) removes the rules and what loads them at boot, whichever back-end holds them.
+    description: >-
+      V(absent) removes the rules and what loads them at boot, whichever back-end holds them. Where the rest of the
+      node's firewall lets no new connection in, they come back, and the task fails.
     type: str
     choices: [present, absent]
     default: present
   backend:
     description: >-
       What holds the rules. V(auto) takes what the node runs: firewalld or ufw where they are active, iptables where a
-      service loads its rules at boot, else nftables. A former back-end's objects are removed once the rules of the new
-      one are confirmed.
+      service loads its rules at boot, else nftables. A former back-end's rules lose their say together with the
+      change, on probation, and are removed once it is confirmed.
     type: str
     choices: [auto, nftables, firewalld, ufw, iptables]
     default: auto
@@ -134,7 +136,7 @@ def main() -> None:
     def job() -> dict[str, Any]:
         asked = module.params
         if asked["state"] == "absent":
-            return absent(check=module.check_mode)
+            return absent(confirm_timeout=asked["confirm_timeout"], token=asked["token"], check=module.check_mode)
         options = Options(
             backend=asked["backend"],
             settings=Settings(asked["default_input"], asked["log"]),

@@ -579,6 +579,71 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(firewall: Module, network: 
     comes_back(network, tmp_path, listings[1])
 
 
+# Others' rules that let nothing in but what belongs to what is there already.
+CLOSED = "*filter\n:INPUT DROP [0:0]\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\nCOMMIT\n"
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize("kind", ["iptables-nft", "iptables-legacy"])
+def test_a_removal_that_would_lock_out_is_undone(kind: str, network: Network, tmp_path: Path) -> None:
+    firewall = firewall_of(kind, network, tmp_path)
+    assert network.node.run(f"{kind}-restore", stdin=CLOSED).returncode == 0
+    firewall.succeeds(plan=plan().to_output())
+    before = held(network)
+    removing = firewall.succeeds(state="absent", confirm_timeout=20)
+    assert verdict(network.friend, "198.18.1.1", 22) == "dropped", "nobody but us lets anybody in"
+    assert "rules of another run wait" in firewall.fails(state="absent", confirm_timeout=20)
+    comes_back(network, tmp_path, before)
+    assert verdict(network.friend, "198.18.1.1", 22) == "open"
+    assert "no confirmation came in time" in firewall.fails(state="absent", token=removing["token"])
+    assert held(network) == before
+
+
+def test_a_removal_that_is_confirmed_leaves_nothing(firewall: Module, network: Network) -> None:
+    before = held(network)
+    restricted = plan({"id": "nodeport-tcp", "peers": ["all_nodes"]}).to_output()
+    firewall.succeeds(plan=restricted, log=True)
+    removing = firewall.succeeds(state="absent", confirm_timeout=30)
+    assert firewall.succeeds(state="absent", token=removing["token"], confirm_timeout=30)["changed"] is True
+    assert "netops" not in held(network).lower()
+    # The chains of iptables itself come with its first rule and stay, empty.
+    assert {line for line in held(network).splitlines() if "-A" in line} <= set(before.splitlines())
+    assert firewall.succeeds(state="absent", confirm_timeout=30)["changed"] is False
+
+
+def test_a_removal_killed_at_any_step_is_undone(firewall: Module, network: Network, tmp_path: Path) -> None:
+    firewall.succeeds(plan=plan({"id": "nodeport-tcp", "peers": ["all_nodes"]}).to_output(), log=True)
+    before = held(network)
+    steps = firewall.acts(state="absent", confirm_timeout=1)
+    comes_back(network, tmp_path, before)
+    for step in range(1, steps + 1):
+        firewall.dies_at(step, state="absent", confirm_timeout=1)
+        comes_back(network, tmp_path, before)
+
+
+@pytest.mark.usefixtures("listening")
+def test_the_former_backend_loses_its_say_on_probation(network: Network, tmp_path: Path) -> None:
+    """What admits people may be the former one's rules alone; so it is known before anything of it is removed."""
+    private = ("unshare", "--mount", "sh", "-c", PRIVATE, "sh", "/run/netops-kubernetes /etc/netops-kubernetes")
+    former = firewall_of("iptables-nft", network, tmp_path)
+    options = {"persist": True, "backend": "nftables", "plan": plan().to_output()}
+    # The same private folders, and that of the boot too, where the back-end is on record.
+    inner = former.prefix[former.prefix.index("unshare") :]
+    outer = former.prefix[: -len(inner)]
+    firewall = Module("node_firewall", options, (*outer, *private, str(tmp_path)))
+    record = tmp_path / "etc/netops-kubernetes/firewall/backend"
+    record.parent.mkdir(parents=True)
+    record.write_text("iptables\n")
+    network.node.run("iptables-nft-restore", stdin=CLOSED)
+    former.succeeds(plan=plan().to_output())
+    before = held(network)
+    firewall.succeeds(confirm_timeout=20)
+    assert "netops_kubernetes" in held(network)
+    assert verdict(network.friend, "198.18.1.1", 22) == "dropped", "nftables' accept is not the last word"
+    comes_back(network, tmp_path, before)
+    assert verdict(network.friend, "198.18.1.1", 22) == "open"
+
+
 def test_a_node_without_the_program_is_named(network: Network) -> None:
     """The module's own PATH additions are hidden behind an empty file system."""
     hide = 'for d in /usr/sbin /usr/local/sbin; do mount -t tmpfs none $d; done; exec "$@"'

@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: may change in any release; use the modules and filters instead.
-"""A plan on a node: compared, refused if it cuts the administrator off, applied, confirmed, persisted."""
+"""A plan on a node: compared, refused if it cuts the administrator off, applied, confirmed, persisted.
+
+Whatever takes a say away from rules goes the same way: those of a former back-end, and all of them in the end.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot, confirmation
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, undo_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.choice import BACKENDS, choose
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.errors import PlanError
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import admits
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Settings, intended, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Backend
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset
@@ -84,7 +90,7 @@ def present(plan: Plan, options: Options, *, check: bool) -> dict[str, Any]:
     reported = backend.live()
     live = backend.is_live(wanted, reported)
     persisted = not options.persist or backend.is_persisted(wanted)
-    former = _former(backend)
+    former = _former(backend, options)
     others = former.remains() if former else []
     found["changed"] = not (live and persisted and not others)
     if found["changed"]:
@@ -93,7 +99,13 @@ def present(plan: Plan, options: Options, *, check: bool) -> dict[str, Any]:
             "after": readable(wanted, wanted.ids),
         }
     if found["changed"] and not check:
-        found["token"] = _change(backend, wanted, reported, options, live=live)
+        with confirmation.alone():
+            applying = Change(lambda: backend.apply(wanted, reported), backend.undo(wanted, reported))
+            silencing = former.silencing() if former else None
+            changes = [*([] if live else [applying]), *([silencing] if silencing else [])]
+            found["token"] = _make(changes, options.confirm_timeout)
+            if not found["token"]:
+                _keep(backend, wanted, options)
     return found
 
 
@@ -105,56 +117,65 @@ def _shown(observed: Ruleset, wanted: Ruleset, *, live: bool, persisted: bool, o
     return text + "".join(f"of the back-end before: {line}\n" for line in others)
 
 
-def _former(backend: Backend) -> Backend | None:
-    """The back-end that the node had before this one."""
+def _former(backend: Backend, options: Options) -> Backend | None:
+    """The back-end that the node had before this one; it stays where nothing takes its place at the next boot."""
     name = boot.recorded_backend()
-    return BACKENDS[name] if name in BACKENDS and name != backend.NAME else None
+    return BACKENDS[name] if name in BACKENDS and name != backend.NAME and options.persist else None
 
 
-def _change(backend: Backend, wanted: Ruleset, reported: str, options: Options, *, live: bool) -> str:
-    """Apply; returns the token of the probation, empty when the rules count at once."""
-    with confirmation.alone():
-        if live:
-            _keep(backend, wanted, options)
-            return ""
-        if not options.confirm_timeout:
-            backend.apply(wanted, reported)
-            _keep(backend, wanted, options)
-            return ""
-        token = uuid.uuid4().hex[:12]
-        confirmation.arm(token, options.confirm_timeout, backend.undo(wanted, reported))
-        backend.apply(wanted, reported)
-        return token
+def _make(changes: Sequence[Change], confirm_timeout: int) -> str:
+    """Make changes; returns the token of their probation, empty when they count at once."""
+    token = uuid.uuid4().hex[:12] if changes and confirm_timeout else ""
+    if token:
+        confirmation.arm(token, confirm_timeout, undo_of(changes))
+    for change in changes:
+        change.make()
+    return token
 
 
 def _keep(backend: Backend, wanted: Ruleset, options: Options) -> None:
-    """Take away what another back-end held, which until now may have been what admitted people; then persist.
+    """Take away what another back-end held, which has had no say since the probation began; then persist.
 
     A node that loses its power between the two boots with what it had, for that still is what boots.
     """
-    former = _former(backend)
-    if former and options.persist:
+    former = _former(backend, options)
+    if former:
         former.remove()
     if options.persist:
         backend.persist(wanted)
 
 
-def absent(*, check: bool) -> dict[str, Any]:
-    """Remove what this made, whatever the back-end; returns the module's result."""
+def absent(*, confirm_timeout: int, token: str, check: bool) -> dict[str, Any]:
+    """Remove what this made, whatever the back-end; returns the module's result.
+
+    What admits the administrator may be ours alone, so our rules first lose their say, on probation; only what is
+    confirmed is removed.
+
+    :param confirm_timeout: seconds until the node goes back by itself; 0 for a removal that counts at once.
+    :param token: of a removal on probation that is hereby confirmed.
+    :raises NodeError: the confirmation came too late, other rules are on probation, or a program refuses.
+    """
+    if token:
+        with confirmation.alone():
+            confirmation.confirm(token)
+    elif not check:
+        confirmation.require_none_pending()
     found = {name: backend.remains() for name, backend in BACKENDS.items()}
     left = [*(line for lines in found.values() for line in lines), *boot.remains()]
-    if left and not check:
-        with confirmation.alone():
-            confirmation.require_none_pending()
-            for name, lines in found.items():
-                if lines:
-                    BACKENDS[name].remove()
-            boot.forget()
     names = [name for name, lines in found.items() if lines]
-    return {
+    result: dict[str, Any] = {
         "changed": bool(left),
         "backend": ", ".join(names),
         "backend_reason": "its objects were found" if names else "no objects were found",
         "rules": 0,
         "diff": {"before": "".join(f"{line}\n" for line in dict.fromkeys(left)), "after": ""},
     }
+    if left and not check:
+        with confirmation.alone():
+            silencings = [] if token else [BACKENDS[name].silencing() for name in names]
+            result["token"] = _make([one for one in silencings if one], confirm_timeout)
+            if not result["token"]:
+                for name in names:
+                    BACKENDS[name].remove()
+                boot.forget()
+    return result

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import nftables
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Undo
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.peers import of_version
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
     ICMP_TYPES,
@@ -462,6 +462,30 @@ def undo(wanted: Ruleset, reported: str) -> Undo:
     table = json.loads(reported)["table"]
     texts = nftables.transactions_back(_guard(wanted), table, GUARD) if table or wanted.nodeports else ()
     return Undo(tuple(("nft --file", text) for text in texts), ("firewall-cmd --quiet --reload",))
+
+
+def silencing() -> Change | None:
+    """How policies and guard come to say nothing; nothing where they say nothing already.
+
+    Without firewalld there is the guard alone, and who takes that away shuts nobody out.
+    """
+    if not is_active():
+        return None
+    reported = live()
+    observed = json.loads(reported)
+    if not any(observed["rules"].values()) and not observed["table"]:
+        return None
+    return Change(lambda: _silence(observed["rules"]), undo(NOTHING, reported))
+
+
+def _silence(rules: Mapping[str, Sequence[str]]) -> None:
+    client = _client()
+    for name, words in rules.items():
+        if words:
+            # The last word goes first: until the admissions are gone too, nobody is shut out by it.
+            _set_rules(client, name, [rule for rule in words if f'priority="{LAST}"' not in rule])
+            _set_rules(client, name, [])
+    nftables.remove(GUARD)
 
 
 def boot_files(wanted: Ruleset) -> dict[str, str]:

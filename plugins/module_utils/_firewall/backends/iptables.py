@@ -16,7 +16,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backen
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.xtables import Hook, Layout, Names
 
 if TYPE_CHECKING:
-    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Undo
+    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset
 
 NAME = "iptables"
@@ -61,6 +61,11 @@ def apply(wanted: Ruleset, reported: str) -> None:
 def undo(wanted: Ruleset, reported: str) -> Undo:
     """How to bring back what is reported."""
     return xtables.undo(wanted, LAYOUT, reported, xtables.versions())
+
+
+def silencing() -> Change | None:
+    """How our chains come to say nothing; nothing where they say nothing already."""
+    return xtables.silencing(LAYOUT, live())
 
 
 def boot_files(wanted: Ruleset) -> dict[str, str]:

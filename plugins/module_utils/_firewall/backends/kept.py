@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset
 
 
@@ -23,6 +25,27 @@ class Undo:
 
     inputs: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step of what is put on probation together.
+
+    :param make: brings it to the kernel, without touching what the next boot brings; raises NodeError when that is
+        refused.
+    :param undo: how the node goes back by itself, whether the step was made or not.
+    """
+
+    make: Callable[[], None]
+    undo: Undo
+
+
+def undo_of(changes: Sequence[Change]) -> Undo:
+    """How a node goes back that may have made any number of changes: the last one first."""
+    undos = [change.undo for change in reversed(changes)]
+    return Undo(
+        tuple(one for undo in undos for one in undo.inputs), tuple(one for undo in undos for one in undo.commands)
+    )
 
 
 class Backend(Protocol):
@@ -53,6 +76,13 @@ class Backend(Protocol):
 
     def undo(self, wanted: Ruleset, reported: str) -> Undo:
         """How to bring back what is reported, once what is wanted has been applied."""
+
+    def silencing(self) -> Change | None:
+        """How what there is of ours comes to have no say in the kernel, as if it were not there.
+
+        :returns: nothing where it has no say already.
+        :raises NodeError: what there is cannot be read.
+        """
 
     def is_persisted(self, wanted: Ruleset) -> bool:
         """Whether the next boot brings exactly this."""

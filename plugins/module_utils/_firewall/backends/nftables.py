@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Undo
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.peers import of_version
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
     ICMP_TYPES,
@@ -446,6 +446,14 @@ def apply(wanted: Ruleset, reported: str, table: str = TABLE) -> None:
 def undo(wanted: Ruleset, reported: str) -> Undo:
     """How to bring back what the node reports now."""
     return Undo(tuple(("nft --file", text) for text in transactions_back(wanted, reported)))
+
+
+def silencing() -> Change | None:
+    """How the table comes to say nothing; nothing where it says nothing already."""
+    reported = live() if exists("nft") else ""
+    if not any(block[0] == "chain" for block in _blocks(reported)):
+        return None
+    return Change(lambda: apply(NOTHING, reported), undo(NOTHING, reported))
 
 
 def boot_files(wanted: Ruleset) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._node import fil
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists
 
 if TYPE_CHECKING:
-    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Undo
+    from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
 
 NAME = "ufw"
 FORWARDS = True
@@ -108,6 +108,14 @@ def apply(wanted: Ruleset, reported: str) -> None:
 def undo(wanted: Ruleset, reported: str) -> Undo:
     """How to bring back what is reported."""
     return xtables.undo(wanted, LAYOUT, reported, _versions())
+
+
+def silencing() -> Change | None:
+    """How our chains come to say nothing; nothing where they say nothing already.
+
+    Both families are looked at, whatever ufw manages now: it may have managed more when the chains were made.
+    """
+    return xtables.silencing(LAYOUT, xtables.live())
 
 
 # ---- the files --------------------------------------------------------------------------------------------------

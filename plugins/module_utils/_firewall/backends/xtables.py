@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Undo
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
     ICMP_TYPES,
     WITH_PORTS,
@@ -568,6 +568,24 @@ def undo(wanted: Ruleset, layout: Layout, reported: str, managed: Sequence[int])
             if names:
                 inputs.append((f"{RESTORE.format(PROGRAMS[version])} <", text))
     return Undo(tuple(inputs))
+
+
+def silencing(layout: Layout, reported: str) -> Change | None:
+    """How our chains come to say nothing; nothing where they say nothing already.
+
+    A chain without rules is as good as none, so the jumps to it stay, and with them their places among others' rules.
+    """
+    said = {version: own_chains(tables, layout.names) for version, tables in split(reported).items()}
+    said = {version: chains for version, chains in said.items() if any(chains.values())}
+    if not said:
+        return None
+
+    def make() -> None:
+        for version, chains in said.items():
+            require(RESTORE.format(PROGRAMS[version]).split(), stdin=as_file({place: [] for place in chains}))
+
+    inputs = [(f"{RESTORE.format(PROGRAMS[version])} <", as_file(chains)) for version, chains in said.items()]
+    return Change(make, Undo(tuple(inputs)))
 
 
 def require_programs() -> None:
