@@ -42,7 +42,8 @@ options:
     default: auto
   default_input:
     description: >-
-      What happens to traffic that no rule admits. V(accept) together with O(log) shows what would be dropped.
+      What happens to traffic that no rule admits. With V(accept) nothing of ours decides about it, and the rest of
+      the node's firewall does as before; together with O(log) that shows what would be dropped.
     type: str
     choices: [drop, reject, accept]
     default: drop

@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import iptables, nftables, xtables
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import (
+    iptables,
+    nftables,
+    ufw,
+    xtables,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import (
     Cluster,
     Plan,
@@ -166,6 +171,37 @@ def test_learning_first(firewall: Module, network: Network) -> None:
     firewall.succeeds(plan=plan().to_output(), default_input="accept", log=True)
     assert verdict(network.stranger, "198.18.1.1", 10250) == "open"
     assert "netops-kubernetes: " in held(network)
+
+
+# ufw's own chains, as far as ours stand between them; it refuses what none of its rules lets in.
+UFW = """\
+*filter
+:INPUT DROP [0:0]
+:ufw-before-input - [0:0]
+:ufw-user-input - [0:0]
+:ufw-after-input - [0:0]
+:ufw-before-forward - [0:0]
+:ufw-user-forward - [0:0]
+-A INPUT -j ufw-before-input
+-A INPUT -j ufw-after-input
+-A FORWARD -j ufw-before-forward
+-A ufw-before-input -j ufw-user-input
+-A ufw-user-input -p tcp --dport 9999 -j ACCEPT
+-A ufw-before-forward -j ufw-user-forward
+COMMIT
+"""
+
+
+@pytest.mark.usefixtures("listening")
+def test_learning_first_leaves_ufw_its_refusal(network: Network) -> None:
+    network.node.run("iptables-restore", stdin=UFW)
+    wanted = intended(plan(), Settings("accept"), forwards=True)
+    text = xtables.transaction(wanted, ufw.LAYOUT, 4, xtables.split(reported(network))[4])
+    done = network.node.run("iptables-restore", "--noflush", stdin=text)
+    assert done.returncode == 0, done.stderr
+    assert verdict(network.friend, "198.18.1.1", 10250) == "open", "our rules admit it"
+    assert verdict(network.stranger, "198.18.1.1", 9999) == "open", "ufw's rules admit it"
+    assert verdict(network.stranger, "198.18.1.1", 10250) == "dropped", "nobody's rules admit it"
 
 
 @pytest.mark.usefixtures("listening")

@@ -160,7 +160,8 @@ def rules_for(wanted: Ruleset) -> dict[str, list[Rich]]:
         found[PODS] += [Rich("accept", family, network) for network in part.forwarded]
         found[PODS] += [Rich("accept", family, "", network) for network in part.forwarded]
     found[INPUT] += [Rich("log", priority=BEFORE_LAST)] * wanted.log
-    found[INPUT] += [Rich(wanted.default, priority=LAST)] if wanted.default else []
+    # An accept here would be the last word on what the zones are there to judge.
+    found[INPUT] += [Rich(wanted.default, priority=LAST)] if wanted.default in {"drop", "reject"} else []
     return found
 
 
@@ -262,7 +263,8 @@ class _Reader:
         self.services: list[str] = []
         self.forwarded: list[str] = []
         self.virtual: list[str] = []
-        self.default, self.log = "", False
+        # Without a last rule the zones decide.
+        self.default, self.log = "accept", False
         self.strange: list[str] = []
 
     def read(self, policy: str, rule: re.Match[str]) -> bool:
@@ -275,7 +277,7 @@ class _Reader:
             return True
         if rule["priority"]:
             self.default = rule["verdict"]
-            return rule["priority"] == str(LAST)
+            return rule["priority"] == str(LAST) and self.default in {"drop", "reject"}
         if rule["destination"]:
             (self.services if rule["set"] else self.virtual).append(rule["destination"])
             return True

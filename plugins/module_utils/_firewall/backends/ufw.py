@@ -43,7 +43,7 @@ def _hooks(name: str) -> tuple[Hook, ...]:
     )
 
 
-LAYOUT = Layout(NAME, NAMES, {4: _hooks("ufw"), 6: _hooks("ufw6")}, "ACCEPT")
+LAYOUT = Layout(NAME, NAMES, {4: _hooks("ufw"), 6: _hooks("ufw6")})
 
 
 def is_enabled() -> bool:

@@ -123,13 +123,11 @@ class Layout:
     :param backend: whose it is.
     :param names: of our chains.
     :param hooks: by IP version.
-    :param passes: what happens to traffic in mode accept: ``RETURN`` to others' rules, or ``ACCEPT``.
     """
 
     backend: str
     names: Names
     hooks: Mapping[int, tuple[Hook, ...]]
-    passes: str
 
     @property
     def forwards(self) -> bool:
@@ -166,7 +164,8 @@ def chains_for(wanted: Ruleset, layout: Layout, version: int) -> Chains:
     chains["filter", names.input] += [f"-d {one}{_comment(VIRTUAL)} -j {layout.passes}" for one in part.virtual]
     end = {"drop": "-j DROP", "reject": f"-j REJECT --reject-with {REFUSALS[version]}"}
     if part.default:
-        chains["filter", names.end] = [*([LOG] if part.log else []), end.get(part.default, f"-j {layout.passes}")]
+        # In mode accept the traffic goes back to others' rules, which decide as they did.
+        chains["filter", names.end] = [*([LOG] if part.log else []), end.get(part.default, "-j RETURN")]
     for name, networks in part.peers.items():
         chains["filter", names.peers + name] = [f"-s {network} -j ACCEPT" for network in networks]
     if layout.forwards:
@@ -414,9 +413,9 @@ class _Reader:
         if target == "LOG":
             self.log = True
             return True
-        ends = {"DROP": "drop", "REJECT": "reject", "RETURN": "accept", "ACCEPT": "accept"}
+        ends = {"DROP": "drop", "REJECT": "reject", "RETURN": "accept"}
         self.default = ends.get(target, "")
-        return rule.are("-j") or rule.are("-j", "--reject-with")
+        return bool(self.default) and (rule.are("-j") or rule.are("-j", "--reject-with"))
 
     def _forward(self, rule: Words) -> bool:
         if rule.are("-s", "-j"):
