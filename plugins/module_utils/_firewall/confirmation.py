@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -110,11 +111,16 @@ def arm(token: str, seconds: int, undo: Undo) -> None:
     files.write(f"{FOLDER}/{token}.pending", f"{_now() + seconds}\n", 0o600)
 
 
+# What is written here, and what a kill leaves of it half-written; others keep files in the folder too.
+OWN = re.compile(r"\.?([0-9a-f]{12})\.(?:sh|\d+|pending|confirmed|undone)(?:\.\w+)?")
+
+
 def _clear() -> None:
     """Remove scripts whose timers have found, or will find, nothing to do."""
     kept = pending()
-    for path in Path(FOLDER).glob("*.*"):
-        if path.name.partition(".")[0] not in {*kept, "firewall"}:
+    for path in Path(FOLDER).iterdir():
+        own = OWN.fullmatch(path.name)
+        if own and own[1] not in kept:
             files.remove(str(path))
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What back-ends write and read back, without a node."""
+"""What back-ends write and read back, and what a probation leaves behind, without a node."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import confirmation
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import (
     firewalld,
     iptables,
@@ -18,6 +19,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan i
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset, Settings, intended
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.xtables import Layout
 
 CLUSTER = Cluster(
@@ -60,3 +63,15 @@ def test_a_policy_that_accepts_all_is_found() -> None:
 def test_in_mode_accept_the_rules_behind_ours_decide(layout: Layout) -> None:
     end = xtables.chains_for(ruleset("accept"), layout, 4)["filter", layout.names.end]
     assert end == [xtables.LOG, "-j RETURN"]
+
+
+def test_only_what_a_probation_wrote_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others keep files there too: the lock, and the record of a listener that answers probes."""
+    monkeypatch.setattr(confirmation, "FOLDER", str(tmp_path))
+    over, waits = "0123456789ab", "ba9876543210"
+    names = [f"{over}.sh", f"{over}.0", f"{over}.undone", f"{over}.confirmed", f".{over}.pending.x1y2_z3"]
+    kept = ["firewall.lock", "probe.json", ".probe.json.abcd1234", f"{waits}.sh", f"{waits}.10", f"{waits}.pending"]
+    for name in (*names, *kept):
+        (tmp_path / name).touch()
+    confirmation._clear()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
