@@ -7,6 +7,7 @@ The back-ends that need no service of their own are here: nftables, and iptables
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -587,6 +588,35 @@ def test_rules_that_nobody_confirms_are_undone(firewall: Module, network: Networ
     assert "rules of another run wait for their confirmation" in message
     comes_back(network, tmp_path, before)
     assert "no confirmation came in time" in firewall.fails(plan=strict, token=applied["token"])
+
+
+def test_of_two_plays_at_once_one_is_refused(nft: Module, network: Network) -> None:
+    """Each reads and changes while the other waits, so there is one probation and never two that undo one another."""
+    for number in range(3):
+        arguments = [
+            nft.arguments(plan=TWO_PLANS[(number + one) % 2].to_output(), confirm_timeout=60) for one in (0, 1)
+        ]
+        running = [
+            subprocess.Popen(nft.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in arguments
+        ]
+        for process, text in zip(running, arguments):
+            assert process.stdin
+            process.stdin.write(text)
+            process.stdin.close()
+        said = []
+        for process in running:
+            assert process.stdout
+            said.append(json.loads(process.stdout.read()))
+            process.stdout.close()
+            process.wait()
+        applied = [one for one in said if one.get("token")]
+        assert len(applied) == 1, said
+        refused = next(one for one in said if not one.get("token"))
+        assert "rules of another run wait" in refused["msg"] or "another run is changing it" in refused["msg"]
+        wanted = TWO_PLANS[number % 2 if said[0] is applied[0] else 1 - number % 2]
+        nft.succeeds(plan=wanted.to_output(), token=applied[0]["token"])
+        nft.succeeds(state="absent")
+    assert "netops" not in held(network)
 
 
 def test_rules_that_are_confirmed_stay(firewall: Module, network: Network) -> None:

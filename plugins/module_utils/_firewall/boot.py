@@ -36,15 +36,35 @@ UNIT_TEXT = systemd.boot_unit(
 )
 
 
+HEAD = ("#!/bin/sh", "# Managed by netops.kubernetes", "set -e", f"cd -P {CURRENT}")
+
+
 def loading(backend: str, contents: Mapping[str, str], commands: Sequence[str]) -> dict[str, str]:
     """The files of a folder: these, the script that loads them, and whose they are."""
-    lines = ["#!/bin/sh", "# Managed by netops.kubernetes", "set -e", f"cd -P {CURRENT}", *commands, ""]
-    return {**contents, SCRIPT: "\n".join(lines), BACKEND: f"{backend}\n"}
+    return {**contents, SCRIPT: "\n".join([*HEAD, *commands, ""]), BACKEND: f"{backend}\n"}
 
 
-def recorded_backend() -> str:
-    """The back-end whose rules the next boot brings; empty when it brings none."""
-    return (files.read(f"{CURRENT}/{BACKEND}") or "").strip()
+def together(contents: Mapping[str, str], beside: Mapping[str, str]) -> dict[str, str]:
+    """The files of a folder that loads those of another one first; where both have a file, it is the first one's.
+
+    :param contents: texts by name, as :func:`loading` gives them; whose they are is said first.
+    :param beside: likewise.
+    """
+    commands = [line for one in (beside, contents) for line in one[SCRIPT].splitlines()[len(HEAD) :]]
+    backends = dict.fromkeys([*contents[BACKEND].split(), *beside[BACKEND].split()])
+    return loading("\n".join(backends), {**beside, **contents}, list(dict.fromkeys(commands)))
+
+
+def recorded_backends() -> tuple[str, ...]:
+    """The back-end whose rules the next boot brings, then those that are not removed yet; empty when it brings none."""
+    return tuple((files.read(f"{CURRENT}/{BACKEND}") or "").split())
+
+
+def current() -> dict[str, str]:
+    """The files that the next boot loads; none where it loads nothing."""
+    folder = Path(CURRENT)
+    paths = sorted(folder.iterdir()) if recorded_backends() else []
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}
 
 
 def _folder_of(contents: Mapping[str, str]) -> str:
@@ -62,15 +82,18 @@ def is_committed(contents: Mapping[str, str]) -> bool:
     return all(files.read(f"{CURRENT}/{name}") == text for name, text in contents.items())
 
 
-def commit(contents: Mapping[str, str], *, live: bool = True) -> None:
+def commit(contents: Mapping[str, str], leaving: Sequence[Mapping[str, str]] = (), *, live: bool = True) -> None:
     """Let the next boot load these files.
 
     :param contents: texts by name, as :func:`loading` gives them.
+    :param leaving: the files of back-ends that are about to be removed, loaded before.
     :param live: they say what the kernel holds already, so that the unit may start now: only what has started starts
         again with the services that it follows.
     :raises NodeError: this node has no systemd.
     """
     systemd.require_running()
+    for one in leaving:
+        contents = together(contents, one)
     name = _folder_of(contents)
     for file, text in contents.items():
         files.write(f"{FOLDER}/{name}/{file}", text, 0o600)

@@ -40,8 +40,10 @@ def alone() -> Iterator[None]:
 
     :raises NodeError: one is at it.
     """
-    Path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not Path(FOLDER).is_dir():
+        Path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Nothing is ever written there; a run that finds nothing to do leaves no trace.
+    descriptor = os.open(LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(descriptor)
         yield

@@ -8,6 +8,7 @@ Whatever takes a say away from rules goes the same way: those of a former back-e
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -77,36 +78,40 @@ def present(plan: Plan, options: Options, *, check: bool) -> dict[str, Any]:
     backend.require_usable()
     wanted = intended(plan, options.settings, forwards=backend.FORWARDS)
     found: dict[str, Any] = {"backend": backend.NAME, "backend_reason": reason, "rules": len(plan.rules)}
-    if options.token:
-        with confirmation.alone():
+    if not options.token and options.refuse_lockout and options.settings.default != "accept":
+        require_admitted(plan, options.ssh_connection)
+    # Read under the lock too: what is compared here must still be there when it is changed.
+    with contextlib.nullcontext() if check else confirmation.alone():
+        if options.token:
             confirmation.confirm(options.token)
             _keep(backend, wanted, options)
-        return {"changed": True, **found}
-    if options.refuse_lockout and options.settings.default != "accept":
-        require_admitted(plan, options.ssh_connection)
-    if not check:
-        # What is live may be undone in a moment.
-        confirmation.require_none_pending()
+            return {"changed": True, **found}
+        if not check:
+            # What is live may be undone in a moment.
+            confirmation.require_none_pending()
+        return {**found, **_bring(backend, wanted, options, check=check)}
+
+
+def _bring(backend: Backend, wanted: Ruleset, options: Options, *, check: bool) -> dict[str, Any]:
+    """Bring a node to what is wanted; returns what of it is the module's result."""
     reported = backend.live()
     live = backend.is_live(wanted, reported)
     persisted = not options.persist or backend.is_persisted(wanted)
-    former = _former(backend, options)
-    others = former.remains() if former else []
-    found["changed"] = not (live and persisted and not others)
-    if found["changed"]:
-        found["diff"] = {
-            "before": _shown(backend.parse(reported), wanted, live=live, persisted=persisted, others=others),
-            "after": readable(wanted, wanted.ids),
-        }
-    if found["changed"] and not check:
-        with confirmation.alone():
-            applying = Change(lambda: backend.apply(wanted, reported), backend.undo(wanted, reported))
-            silencing = former.silencing() if former else None
-            changes = [*([] if live else [applying]), *([silencing] if silencing else [])]
-            found["token"] = _make(changes, options.confirm_timeout)
-            if not found["token"]:
-                _keep(backend, wanted, options)
-    return found
+    formers = _formers(backend, options)
+    others = [line for former in formers for line in former.remains()]
+    if live and persisted and not others:
+        return {"changed": False}
+    before = _shown(backend.parse(reported), wanted, live=live, persisted=persisted, others=others)
+    found: dict[str, Any] = {"changed": True, "diff": {"before": before, "after": readable(wanted, wanted.ids)}}
+    if check:
+        return found
+    applying = Change(lambda: backend.apply(wanted, reported), backend.undo(wanted, reported))
+    silencings = [former.silencing() for former in formers]
+    changes = [*([] if live else [applying]), *(one for one in silencings if one)]
+    token = _make(changes, options.confirm_timeout)
+    if not token:
+        _keep(backend, wanted, options)
+    return {**found, "token": token}
 
 
 def _shown(observed: Ruleset, wanted: Ruleset, *, live: bool, persisted: bool, others: list[str]) -> str:
@@ -117,10 +122,10 @@ def _shown(observed: Ruleset, wanted: Ruleset, *, live: bool, persisted: bool, o
     return text + "".join(f"of the back-end before: {line}\n" for line in others)
 
 
-def _former(backend: Backend, options: Options) -> Backend | None:
-    """The back-end that the node had before this one; it stays where nothing takes its place at the next boot."""
-    name = boot.recorded_backend()
-    return BACKENDS[name] if name in BACKENDS and name != backend.NAME and options.persist else None
+def _formers(backend: Backend, options: Options) -> list[Backend]:
+    """The back-ends that the node had before this one; they stay where nothing takes their place at the next boot."""
+    names = boot.recorded_backends() if options.persist else ()
+    return [BACKENDS[name] for name in names if name in BACKENDS and name != backend.NAME]
 
 
 def _make(changes: Sequence[Change], confirm_timeout: int) -> str:
@@ -134,15 +139,19 @@ def _make(changes: Sequence[Change], confirm_timeout: int) -> str:
 
 
 def _keep(backend: Backend, wanted: Ruleset, options: Options) -> None:
-    """Take away what another back-end held, which has had no say since the probation began; then persist.
+    """Persist; and take away what other back-ends held, which has had no say since the probation began.
 
-    A node that loses its power between the two boots with what it had, for that still is what boots.
+    A node that loses its power boots with what it had, or with this: others are removed only when this is what boots,
+    and until then the boot loads what their remains need.
     """
-    former = _former(backend, options)
-    if former:
-        former.remove()
-    if options.persist:
-        backend.persist(wanted)
+    if not options.persist:
+        return
+    formers = _formers(backend, options)
+    if formers:
+        backend.persist(wanted, [former.leaving() for former in formers])
+        for former in formers:
+            former.remove()
+    backend.persist(wanted)
 
 
 def absent(*, confirm_timeout: int, token: str, check: bool) -> dict[str, Any]:
@@ -155,27 +164,31 @@ def absent(*, confirm_timeout: int, token: str, check: bool) -> dict[str, Any]:
     :param token: of a removal on probation that is hereby confirmed.
     :raises NodeError: the confirmation came too late, other rules are on probation, or a program refuses.
     """
-    if token:
-        with confirmation.alone():
+    with contextlib.nullcontext() if check else confirmation.alone():
+        if token:
             confirmation.confirm(token)
-    elif not check:
-        confirmation.require_none_pending()
-    found = {name: backend.remains() for name, backend in BACKENDS.items()}
-    left = [*(line for lines in found.values() for line in lines), *boot.remains()]
-    names = [name for name, lines in found.items() if lines]
-    result: dict[str, Any] = {
-        "changed": bool(left),
-        "backend": ", ".join(names),
-        "backend_reason": "its objects were found" if names else "no objects were found",
-        "rules": 0,
-        "diff": {"before": "".join(f"{line}\n" for line in dict.fromkeys(left)), "after": ""},
-    }
-    if left and not check:
-        with confirmation.alone():
+        elif not check:
+            confirmation.require_none_pending()
+        found = {name: backend.remains() for name, backend in BACKENDS.items()}
+        left = [*(line for lines in found.values() for line in lines), *boot.remains()]
+        names = [name for name, lines in found.items() if lines]
+        result: dict[str, Any] = {
+            "changed": bool(left),
+            "backend": ", ".join(names),
+            "backend_reason": "its objects were found" if names else "no objects were found",
+            "rules": 0,
+            "diff": {"before": "".join(f"{line}\n" for line in dict.fromkeys(left)), "after": ""},
+        }
+        if left and not check:
             silencings = [] if token else [BACKENDS[name].silencing() for name in names]
             result["token"] = _make([one for one in silencings if one], confirm_timeout)
             if not result["token"]:
-                for name in names:
-                    BACKENDS[name].remove()
-                boot.forget()
-    return result
+                _remove(names)
+        return result
+
+
+def _remove(names: Sequence[str]) -> None:
+    """Take away what these back-ends hold, and what the next boot loads."""
+    for name in names:
+        BACKENDS[name].remove()
+    boot.forget()

@@ -490,10 +490,13 @@ def _silence(rules: Mapping[str, Sequence[str]]) -> None:
     nftables.remove(GUARD)
 
 
+CLEARING = tuple(f"rm -f {FOLDER}/{kind}/netops-*.xml" for kind in ("policies", "ipsets"))
+
+
 def boot_files(wanted: Ruleset) -> dict[str, str]:
     """What the next boot loads: the guard, and firewalld's files, which are laid down before it starts."""
     contents = {path.replace("/", "_"): text for path, text in files_for(wanted).items()}
-    commands = [f"rm -f {FOLDER}/{kind}/netops-*.xml" for kind in ("policies", "ipsets")]
+    commands = [*CLEARING]
     commands += [f"cp {path.replace('/', '_')} {FOLDER}/{path}" for path in files_for(wanted)]
     guard = _guard(wanted)
     if guard.nodeports:
@@ -508,17 +511,22 @@ def is_persisted(wanted: Ruleset) -> bool:
     return same and boot.is_committed(boot_files(wanted))
 
 
-def persist(wanted: Ruleset) -> None:
+def persist(wanted: Ruleset, leaving: Sequence[Mapping[str, str]] = ()) -> None:
     """Let the next boot, and the next reload, bring it.
 
     :raises NodeError: this node has no systemd.
     """
-    boot.commit(boot_files(wanted))
+    boot.commit(boot_files(wanted), leaving)
     for path, text in files_for(wanted).items():
         files.write(f"{FOLDER}/{path}", text, 0o600)
     for own in _own_files():
         if str(own.relative_to(FOLDER)) not in files_for(wanted):
             files.remove(str(own))
+
+
+def leaving() -> dict[str, str]:
+    """What a boot must load until this is removed: our files go before firewalld starts."""
+    return boot.loading(NAME, {}, CLEARING)
 
 
 def _own_files() -> list[Path]:

@@ -16,6 +16,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backen
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.xtables import Hook, Layout, Names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset
 
@@ -78,12 +80,17 @@ def is_persisted(wanted: Ruleset) -> bool:
     return boot.is_committed(boot_files(wanted))
 
 
-def persist(wanted: Ruleset) -> None:
+def persist(wanted: Ruleset, leaving: Sequence[Mapping[str, str]] = ()) -> None:
     """Let the next boot bring the chains, before the kubelet starts.
 
     :raises NodeError: this node has no systemd.
     """
-    boot.commit(boot_files(wanted))
+    boot.commit(boot_files(wanted), leaving)
+
+
+def leaving() -> dict[str, str]:
+    """What a boot must load until this is removed: nothing, for nobody else calls what is ours."""
+    return boot.loading(NAME, {}, ())
 
 
 def remains() -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset
 
@@ -87,11 +87,24 @@ class Backend(Protocol):
     def is_persisted(self, wanted: Ruleset) -> bool:
         """Whether the next boot brings exactly this."""
 
-    def persist(self, wanted: Ruleset) -> None:
-        """Let the next boot bring it, before the kubelet starts."""
+    def persist(self, wanted: Ruleset, leaving: Sequence[Mapping[str, str]] = ()) -> None:
+        """Let the next boot bring it, before the kubelet starts.
+
+        :param leaving: what :meth:`leaving` of each former back-end gave, until that is removed.
+        :raises NodeError: this node has no systemd.
+        """
+
+    def leaving(self) -> dict[str, str]:
+        """What a boot must load, after another back-end has been persisted and before this one is removed.
+
+        :returns: as :func:`boot.loading` gives it. With it, nothing of this one has a say after that boot.
+        """
 
     def remains(self) -> list[str]:
         """What there is of ours in the kernel and in its service's files, in words for people."""
 
     def remove(self) -> None:
-        """Take all of that away; what the next boot loads is removed by its caller."""
+        """Take all of that away; what the next boot loads is removed, or has been exchanged, by its caller.
+
+        :raises NodeError: a program refuses.
+        """

@@ -44,7 +44,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._node import nfn
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 NAME = "nftables"
 FORWARDS = False
@@ -466,12 +466,17 @@ def is_persisted(wanted: Ruleset) -> bool:
     return boot.is_committed(boot_files(wanted))
 
 
-def persist(wanted: Ruleset) -> None:
+def persist(wanted: Ruleset, leaving: Sequence[Mapping[str, str]] = ()) -> None:
     """Let the next boot bring the table, before the kubelet starts.
 
     :raises NodeError: this node has no systemd.
     """
-    boot.commit(boot_files(wanted))
+    boot.commit(boot_files(wanted), leaving)
+
+
+def leaving() -> dict[str, str]:
+    """What a boot must load until this is removed: nothing, for nobody else calls what is ours."""
+    return boot.loading(NAME, {}, ())
 
 
 def remains(table: str = TABLE) -> list[str]:

@@ -22,6 +22,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._node import fil
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
 
 NAME = "ufw"
@@ -178,17 +180,24 @@ def is_persisted(wanted: Ruleset) -> bool:
     return _are_called() and boot.is_committed(boot_files(wanted))
 
 
-def persist(wanted: Ruleset) -> None:
+def persist(wanted: Ruleset, leaving: Sequence[Mapping[str, str]] = ()) -> None:
     """Let the next boot, and the next ``ufw reload``, bring the chains.
 
-    The jumps come first, to chains that are there and say nothing: what turns the next boot is one link.
+    The jumps come first, to chains that are there and say nothing, beside what booted until now: what turns the next
+    boot is one link.
 
     :raises NodeError: this node has no systemd, or a file of ufw's is not as it must be.
     """
     if not _are_called():
-        boot.commit(boot_files(SILENT), live=False)
+        silent, current = boot_files(SILENT), boot.current()
+        boot.commit(boot.together(current, silent) if current else silent, live=False)
         _call()
-    boot.commit(boot_files(wanted))
+    boot.commit(boot_files(wanted), leaving)
+
+
+def leaving() -> dict[str, str]:
+    """What a boot must load until this is removed: ufw does not start without the chains that its files call."""
+    return boot_files(SILENT)
 
 
 # Chains without a verdict, so that jumps to them change nothing.
@@ -214,7 +223,7 @@ def remains() -> list[str]:
 
 def remove() -> None:
     """Take away the chains and the blocks; ufw goes on as it was."""
-    if _marked() and boot.remains():
+    if _marked() and boot.recorded_backends()[:1] == (NAME,):
         boot.commit(boot_files(SILENT), live=False)
     for path, text in _marked().items():
         files.replace(path, without_block(text))

@@ -236,8 +236,9 @@ def boot_files(wanted: Ruleset, layout: Layout, managed: Sequence[int], *, jumps
     commands: list[str] = []
     for version in managed:
         program = PROGRAMS[version]
-        contents[f"rules.{program}"] = as_file(chains_for(wanted, layout, version))
-        commands.append(f"{RESTORE.format(program)} rules.{program}")
+        # Named by the back-end too: the rules of two may lie in one folder for a moment.
+        contents[f"{layout.backend}.{program}"] = as_file(chains_for(wanted, layout, version))
+        commands.append(f"{RESTORE.format(program)} {layout.backend}.{program}")
         for hook in hooks_for(wanted, layout, version):
             if hook.table in jumps:
                 jump = f"-t {hook.table} {{}} {hook.chain} -j {hook.target}"

@@ -8,15 +8,17 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import confirmation
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot, confirmation, node
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import (
     firewalld,
     iptables,
+    nftables,
     ufw,
     xtables,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, plan_for
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset, Settings, intended
+from ansible_collections.netops.kubernetes.plugins.module_utils._node import files, systemd
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +77,84 @@ def test_only_what_a_probation_wrote_is_cleared(tmp_path: Path, monkeypatch: pyt
         (tmp_path / name).touch()
     confirmation._clear()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+# ---- what boots while a back-end takes another one's place --------------------------------------------------------
+
+OPTIONS = node.Options("auto", Settings(), True, 60, "", "", True)
+UFW_FILE = "*filter\n:ufw-before-input - [0:0]\nCOMMIT\n"
+
+
+@pytest.fixture
+def next_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that boots, on a node that has ufw's files and whose kernel and systemd nobody asks."""
+    monkeypatch.setattr(boot, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(boot, "CURRENT", str(tmp_path / "firewall"))
+    monkeypatch.setattr(systemd, "require_running", lambda: None)
+    monkeypatch.setattr(systemd, "install", lambda *_words, **_options: None)
+    monkeypatch.setattr(xtables, "remove", lambda _layout: None)
+    monkeypatch.setattr(xtables, "live", lambda: "\0")
+    monkeypatch.setattr(ufw, "FOLDER", str(tmp_path / "ufw"))
+    for name in ("before", "after", "before6", "after6"):
+        files.write(f"{tmp_path}/ufw/{name}.rules", UFW_FILE)
+    monkeypatch.setattr(ufw, "_versions", lambda: (4, 6))
+    return tmp_path / "firewall"
+
+
+def seen_at_each_write(next_boot: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What the next boot loads at each moment at which a file of ufw's is about to change."""
+    seen: list[dict[str, str]] = []
+    replace = files.replace
+
+    def watched(path: str, text: str) -> None:
+        seen.append({one.name: one.read_text() for one in next_boot.iterdir()})
+        replace(path, text)
+
+    monkeypatch.setattr(files, "replace", watched)
+    return seen
+
+
+def test_from_ufw_to_nftables_every_boot_has_rules(next_boot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new ones boot before anything of the old goes; ufw's files never call chains that are not there."""
+    wanted = ruleset("drop")
+    ufw.persist(wanted)
+    assert node._formers(nftables, OPTIONS) == [ufw]
+    seen = seen_at_each_write(next_boot, monkeypatch)
+    node._keep(nftables, wanted, OPTIONS)
+    assert len(seen) == 4, "a block goes from each file of ufw's"
+    for loaded in seen:
+        assert loaded["rules.nft"] == nftables.boot_files(wanted)["rules.nft"]
+        assert loaded["ufw.iptables"] == xtables.as_file(xtables.chains_for(ufw.SILENT, ufw.LAYOUT, 4))
+        assert [line.split()[0] for line in loaded["load"].splitlines()[4:]] == [
+            "iptables-restore",
+            "ip6tables-restore",
+            "nft",
+        ]
+        assert loaded["backend"].split() == ["nftables", "ufw"], "whoever comes after a power cut knows what is left"
+    assert nftables.is_persisted(wanted) is False, "systemd's unit is not there"
+    assert boot.current() == nftables.boot_files(wanted)
+    assert not ufw.remains()
+
+
+def test_from_nftables_to_ufw_every_boot_has_rules(next_boot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ruleset("drop")
+    nftables.persist(wanted)
+    seen = seen_at_each_write(next_boot, monkeypatch)
+    monkeypatch.setattr(nftables, "remove", lambda: None)
+    node._keep(ufw, wanted, OPTIONS)
+    assert len(seen) == 4, "a block comes into each file of ufw's"
+    for loaded in seen:
+        assert loaded["rules.nft"] == nftables.boot_files(wanted)["rules.nft"], "the old rules boot until the new do"
+        assert "ufw.iptables" in loaded
+    assert boot.current() == ufw.boot_files(wanted)
+    assert ufw._are_called()
+
+
+def test_a_lost_block_comes_back_without_a_boot_without_rules(next_boot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ruleset("drop")
+    ufw.persist(wanted)
+    files.write(f"{next_boot.parent}/ufw/before.rules", UFW_FILE)
+    seen = seen_at_each_write(next_boot, monkeypatch)
+    ufw.persist(wanted)
+    assert [loaded["ufw.iptables"] for loaded in seen] == [ufw.boot_files(wanted)["ufw.iptables"]]
+    assert boot.current() == ufw.boot_files(wanted)
