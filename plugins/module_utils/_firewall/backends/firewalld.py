@@ -4,13 +4,12 @@
 """Policies and ipsets of our own in firewalld: one for what comes to the node, one that lets pods' traffic through.
 
 firewalld makes a policy or an ipset only when it reloads, so empty ones are made first, once; rules then come and go at
-run time, what is new before what is old goes. NodePorts must be judged before DNAT, which firewalld has no words for:
-that is a chain in an nftables table of our own, which no reload of firewalld touches.
+run time, in an order that never leaves anybody out (``firewalld_runtime``). NodePorts must be judged before DNAT, which
+firewalld has no words for: that is a chain in an nftables table of our own, which no reload of firewalld touches.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from dataclasses import dataclass, replace
@@ -19,6 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import nftables
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.firewalld_runtime import (
+    LAST,
+    Held,
+    commands,
+    held,
+    make,
+    reload,
+    steps,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.kept import Change, Undo
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.peers import of_version
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import (
@@ -37,7 +45,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.rulese
     normal,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
-from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, require
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +62,9 @@ ZONES = {INPUT: ("ANY", "HOST"), PODS: ("ANY", "ANY")}
 # Before the zones' own rules, whose targets would else be the last word.
 PRIORITY = -100
 FAMILIES = {4: ("ipv4", "inet"), 6: ("ipv6", "inet6")}
-LAST, BEFORE_LAST = 32767, 32766
+BEFORE_LAST = LAST - 1
+# How the names of our policies and ipsets begin.
+OWN = "netops-"
 # firewalld's names of ICMP types, where they are not nft's.
 TYPE_NAMES = {
     "nd-router-solicit": "router-solicitation",
@@ -269,6 +279,9 @@ class _Reader:
 
     def read(self, policy: str, rule: re.Match[str]) -> bool:
         """Take a rule in; whether it can have been written here."""
+        if policy == INPUT and rule["source"]:
+            # It stands in for an entry of a set while that changes, or somebody else wrote it.
+            return False
         if policy == PODS:
             self.forwarded += [rule["source"]] if rule["source"] else []
             return rule["verdict"] == "accept" and bool(rule["source"] or rule["destination"])
@@ -356,13 +369,23 @@ def _client() -> Any:
 
 
 def live() -> str:
-    """Rules and sets of ours that firewalld has at run time, as JSON."""
-    client = _client()
-    there = set(client.getPolicies())
-    rules = {name: list(map(str, client.getPolicySettings(name).getRichRules())) for name in ZONES if name in there}
-    names = [str(name) for name in client.getIPSets() if str(name).startswith("netops-")]
-    sets = {name: list(map(str, client.getEntries(name))) for name in names}
-    return json.dumps({"rules": rules, "sets": sets, "table": nftables.live(GUARD)})
+    """Rules and sets of ours that firewalld has at run time, as JSON.
+
+    :raises NodeError: firewalld does not say so.
+    """
+    found = held(_client(), ZONES, OWN)
+    return json.dumps({"rules": found.rules, "sets": found.sets, "table": nftables.live(GUARD)})
+
+
+def _reported(reported: str) -> tuple[Held, str]:
+    """What :func:`live` said: what firewalld holds, and the guard."""
+    observed = json.loads(reported)
+    return Held(observed["rules"], observed["sets"]), observed["table"]
+
+
+def _target(wanted: Ruleset) -> Held:
+    rules = {name: [rule.words() for rule in rules] for name, rules in rules_for(wanted).items()}
+    return Held(rules, sets_for(wanted))
 
 
 def is_live(wanted: Ruleset, reported: str) -> bool:
@@ -378,24 +401,12 @@ def apply(wanted: Ruleset, reported: str) -> None:
 
     :raises NodeError: firewalld refuses a rule.
     """
-    observed = json.loads(reported)
-    missing = [name for name in sets_for(wanted) if name not in observed["sets"]]
-    if missing or set(observed["rules"]) != set(ZONES):
-        _make_empty_objects(wanted, observed)
+    observed, table = _reported(reported)
     client = _client()
-    entries = {name: set(observed["sets"].get(name, ())) for name in {*observed["sets"], *sets_for(wanted)}}
-    for name, new in sets_for(wanted).items():
-        _fill(client, name, entries[name], new)
-    for name, rules in rules_for(wanted).items():
-        old, new_rules = observed["rules"].get(name, []), [rule.words() for rule in rules]
-        if set(old) != set(new_rules):
-            _set_rules(client, name, list(dict.fromkeys([*old, *new_rules])))
-            _set_rules(client, name, new_rules)
-    for name, old_entries in entries.items():
-        for entry in sorted(old_entries - set(sets_for(wanted).get(name, ()))):
-            if entry in map(str, client.getEntries(name)):
-                client.removeEntry(name, entry)
-    _apply_guard(wanted, observed["table"])
+    if set(sets_for(wanted)) - set(observed.sets) or set(observed.rules) != set(ZONES):
+        _make_empty_objects(client, wanted, observed)
+    make(client, steps(observed, _target(wanted)))
+    _apply_guard(wanted, table)
 
 
 def _apply_guard(wanted: Ruleset, listed: str) -> None:
@@ -414,56 +425,28 @@ def _guard(wanted: Ruleset) -> Ruleset:
     return Ruleset(nodeports=wanted.nodeports, peers=peers, services=services, default=wanted.default, log=wanted.log)
 
 
-def _fill(client: Any, name: str, old: set[str], new: Sequence[str]) -> None:
-    """Add what is new; an entry that overlaps an old one can only come when that is gone."""
-    for entry in new:
-        if entry not in old:
-            for other in [other for other in old if _overlap(entry, other)]:
-                client.removeEntry(name, other)
-                old.discard(other)
-            client.addEntry(name, entry)
+def _make_empty_objects(client: Any, wanted: Ruleset, observed: Held) -> None:
+    """Make what can only be made by a reload, without a say; what is there keeps its permanent rules.
 
-
-def _overlap(one: str, other: str) -> bool:
-    first, second = ipaddress.ip_network(one), ipaddress.ip_network(other)
-    return first.version == second.version and first.overlaps(second)
-
-
-def _set_rules(client: Any, name: str, rules: Sequence[str]) -> None:
-    from dbus.exceptions import DBusException
-
-    settings = client.getPolicySettings(name)
-    settings.setRichRules(list(rules))
-    try:
-        client.setPolicySettings(name, settings)
-    except DBusException as error:
-        raise NodeError(f"firewalld policy {name}", f"it is refused: {error.get_dbus_message()}") from error
-
-
-def _make_empty_objects(wanted: Ruleset, observed: Mapping[str, Any]) -> None:
-    """Make what can only be made by a reload, without a say; what is there keeps its permanent rules."""
+    What was there at run time only is brought back, ours and others', so that nothing is lost.
+    """
     for path, text in _empty_files(wanted).items():
         name = path.rpartition("/")[2][: -len(".xml")]
-        if name not in observed["sets"] and name not in observed["rules"]:
+        if name not in observed.sets and name not in observed.rules:
             files.write(f"{FOLDER}/{path}", text, 0o600)
-    require(["firewall-cmd", "--reload"])
-    _restore_runtime(observed)
-
-
-def _restore_runtime(observed: Mapping[str, Any]) -> None:
-    """A reload brings what is permanent; what was there at run time only is brought back, so that nothing is lost."""
-    client = _client()
-    for name, entries in observed["sets"].items():
-        _fill(client, name, set(map(str, client.getEntries(name))), entries)
-    for name, rules in observed["rules"].items():
-        _set_rules(client, name, rules)
+    reload(client, OWN)
+    loaded = held(client, observed.rules, OWN)
+    make(client, steps(Held(loaded.rules, {name: loaded.sets[name] for name in observed.sets}), observed))
 
 
 def undo(wanted: Ruleset, reported: str) -> Undo:
-    """How to bring back what is reported: what is permanent, which apply does not touch, and the table before."""
-    table = json.loads(reported)["table"]
+    """How to bring back what is reported, without a reload: that would take away what others have at run time only."""
+    observed, table = _reported(reported)
     texts = nftables.transactions_back(_guard(wanted), table, GUARD) if table or wanted.nodeports else ()
-    return Undo(tuple(("nft --file", text) for text in texts), ("firewall-cmd --quiet --reload",))
+    inputs = tuple(("nft --file", text) for text in texts)
+    # A policy that is not there yet will be empty.
+    before = Held({name: observed.rules.get(name, ()) for name in ZONES}, observed.sets)
+    return Undo(inputs, commands(steps(_target(wanted), before)))
 
 
 def silencing() -> Change | None:
@@ -473,21 +456,17 @@ def silencing() -> Change | None:
     """
     if not is_active():
         return None
-    reported = live()
-    observed = json.loads(reported)
-    if not any(observed["rules"].values()) and not observed["table"]:
+    observed, table = _reported(live())
+    if not any(observed.rules.values()) and not table:
         return None
-    return Change(lambda: _silence(observed["rules"]), undo(NOTHING, reported))
+    silent = Held(dict.fromkeys(observed.rules, ()), observed.sets)
 
+    def silence() -> None:
+        make(_client(), steps(observed, silent))
+        nftables.remove(GUARD)
 
-def _silence(rules: Mapping[str, Sequence[str]]) -> None:
-    client = _client()
-    for name, words in rules.items():
-        if words:
-            # The last word goes first: until the admissions are gone too, nobody is shut out by it.
-            _set_rules(client, name, [rule for rule in words if f'priority="{LAST}"' not in rule])
-            _set_rules(client, name, [])
-    nftables.remove(GUARD)
+    texts = nftables.transactions_back(NOTHING, table, GUARD) if table else ()
+    return Change(silence, Undo(tuple(("nft --file", text) for text in texts), commands(steps(silent, observed))))
 
 
 CLEARING = tuple(f"rm -f {FOLDER}/{kind}/netops-*.xml" for kind in ("policies", "ipsets"))
@@ -496,13 +475,12 @@ CLEARING = tuple(f"rm -f {FOLDER}/{kind}/netops-*.xml" for kind in ("policies", 
 def boot_files(wanted: Ruleset) -> dict[str, str]:
     """What the next boot loads: the guard, and firewalld's files, which are laid down before it starts."""
     contents = {path.replace("/", "_"): text for path, text in files_for(wanted).items()}
-    commands = [*CLEARING]
-    commands += [f"cp {path.replace('/', '_')} {FOLDER}/{path}" for path in files_for(wanted)]
+    lines = [*CLEARING, *(f"cp {path.replace('/', '_')} {FOLDER}/{path}" for path in files_for(wanted))]
     guard = _guard(wanted)
     if guard.nodeports:
         contents["rules.nft"] = nftables.transaction(nftables.render(guard, table=GUARD), GUARD)
-        commands.append("nft --file rules.nft")
-    return boot.loading(NAME, contents, commands)
+        lines.append("nft --file rules.nft")
+    return boot.loading(NAME, contents, lines)
 
 
 def is_persisted(wanted: Ruleset) -> bool:
@@ -544,5 +522,5 @@ def remove() -> None:
     for path in own:
         files.remove(str(path))
     if own and is_active():
-        require(["firewall-cmd", "--reload"])
+        reload(_client(), OWN)
     nftables.remove(GUARD)

@@ -5,20 +5,27 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from ipaddress import IPv4Network, collapse_addresses, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall import boot, confirmation, node
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends import (
     firewalld,
+    firewalld_runtime,
     iptables,
     nftables,
     ufw,
     xtables,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.backends.firewalld_runtime import Held, Step
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Cluster, plan_for
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ruleset import Ruleset, Settings, intended
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files, systemd
+from hypothesis import given
+from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +53,7 @@ def as_firewalld_says(wanted: Ruleset) -> str:
 def test_in_mode_accept_the_zones_of_firewalld_decide(default: str, last: list[str]) -> None:
     wanted = ruleset(default)
     rules = firewalld.rules_for(wanted)[firewalld.INPUT]
-    assert [rule.verdict for rule in rules if rule.priority == firewalld.LAST] == last
+    assert [rule.verdict for rule in rules if rule.priority == firewalld_runtime.LAST] == last
     assert any(rule.verdict == "log" for rule in rules)
     assert firewalld.is_live(wanted, as_firewalld_says(wanted))
     others = {"drop", "reject", "accept"} - {default}
@@ -158,3 +165,107 @@ def test_a_lost_block_comes_back_without_a_boot_without_rules(next_boot: Path, m
     ufw.persist(wanted)
     assert [loaded["ufw.iptables"] for loaded in seen] == [ufw.boot_files(wanted)["ufw.iptables"]]
     assert boot.current() == ufw.boot_files(wanted)
+
+
+# ---- firewalld from one state to another --------------------------------------------------------------------------
+
+LAST_WORDS = {"drop": 'rule priority="32767" drop', "reject": 'rule priority="32767" reject', "": ""}
+
+
+def admitted(found: Held) -> set[tuple[str, str]]:
+    """Whom a policy lets in, and to what: every rule of these tests is about one port, and names a set or a network."""
+    pairs: set[tuple[str, str]] = set()
+    for rule in found.rules["p"]:
+        source = re.search(r'(ipset|address)="([^"]+)"', rule)
+        if source:
+            entries = found.sets.get(source[2], ()) if source[1] == "ipset" else [source[2]]
+            pairs |= {(str(one), rule.rpartition(" ")[2]) for entry in entries for one in ip_network(entry)}
+    return pairs
+
+
+def closed(found: Held) -> bool:
+    return any(f'priority="{firewalld_runtime.LAST}"' in rule for rule in found.rules["p"])
+
+
+def after(found: Held, step: Step) -> Held:
+    """What firewalld makes of a step; it refuses an entry that overlaps another one."""
+    if step.kind == firewalld_runtime.RULES:
+        return Held({step.name: step.items}, found.sets)
+    entries = list(found.sets.get(step.name, ()))
+    for entry in step.items:
+        if step.kind == firewalld_runtime.ADD:
+            assert not any(ip_network(entry).overlaps(ip_network(other)) for other in entries)
+            entries.append(entry)
+        else:
+            entries.remove(entry)
+    return Held(found.rules, {**found.sets, step.name: entries})
+
+
+@st.composite
+def states(draw: st.DrawFn) -> Held:
+    sets = {}
+    for name in ("one", "two"):
+        addresses = draw(st.sets(st.integers(0, 15)))
+        sets[name] = [str(one) for one in collapse_addresses(IPv4Network(f"192.0.2.{one}/32") for one in addresses)]
+    ports = [f'rule source ipset="{name}" port {port}' for name in sets for port in (22, 80)]
+    rules = draw(st.lists(st.sampled_from(ports), unique=True))
+    last = LAST_WORDS[draw(st.sampled_from(sorted(LAST_WORDS)))]
+    return Held(
+        {"p": [*rules, *([last] if last else [])]}, {name: entries for name, entries in sets.items() if entries}
+    )
+
+
+def plain(found: Held) -> tuple[set[str], dict[str, set[str]]]:
+    return set(found.rules["p"]), {name: set(entries) for name, entries in found.sets.items() if entries}
+
+
+EVERY_PAIR = {(f"192.0.2.{number}", port) for number in range(16) for port in ("22", "80")}
+
+
+def may_pass(found: Held) -> set[tuple[str, str]]:
+    """Who gets in for all that we know: where no rule of ours has the last word, others' rules may let in anybody."""
+    return admitted(found) if closed(found) else EVERY_PAIR
+
+
+@given(old=states(), new=states())
+def test_whoever_is_admitted_before_and_after_is_admitted_between(old: Held, new: Held) -> None:
+    """In whatever order firewalld takes the rules of one step: all that go may be gone before one comes."""
+    always = may_pass(old) & may_pass(new)
+    now = old
+    for step in firewalld_runtime.steps(old, new):
+        then = after(now, step)
+        if closed(now) or closed(then):
+            kept = Held({"p": [rule for rule in now.rules["p"] if rule in then.rules["p"]]}, now.sets)
+            assert always <= admitted(kept if step.kind == firewalld_runtime.RULES else then)
+        now = then
+    assert plain(now) == plain(new)
+
+
+@given(old=states(), new=states(), data=st.data())
+def test_an_undoing_ends_where_it_began_from_anywhere(old: Held, new: Held, data: st.DataObject) -> None:
+    """The steps back are taken whatever was done of those forth; what is not there to be changed is passed over."""
+    forth = firewalld_runtime.steps(old, new)
+    now = old
+    for step in forth[: data.draw(st.integers(0, len(forth)))]:
+        now = after(now, step)
+    for step in firewalld_runtime.steps(new, old):
+        there = now.sets.get(step.name, ())
+        items = step.items
+        if step.kind != firewalld_runtime.RULES:
+            items = tuple(one for one in items if (one in there) != (step.kind == firewalld_runtime.ADD))
+        if step.kind == firewalld_runtime.EMPTY:
+            items = tuple(there)
+        now = after(now, Step(step.kind, step.name, items))
+    assert plain(now) == plain(old)
+
+
+def test_an_undoing_is_programs_work() -> None:
+    steps = [
+        Step(firewalld_runtime.RULES, "p", ('rule source ipset="one" accept', "it's")),
+        Step(firewalld_runtime.REMOVE, "one", ("192.0.2.0/31", "192.0.2.4")),
+        Step(firewalld_runtime.EMPTY, "two", ("192.0.2.9",)),
+    ]
+    words = [shlex.split(command) for command in firewalld_runtime.commands(steps)]
+    assert words[0][-8:] == ["sa{sv}", "p", "1", "rich_rules", "as", "2", *steps[0].items]
+    assert words[1][2:] == ["--ipset=one", "--remove-entry=192.0.2.0/31", "--remove-entry=192.0.2.4"]
+    assert words[2][-4:] == ["setEntries", "sas", "two", "0"]
