@@ -22,12 +22,25 @@ START = (
 # A sentence put behind the full stop of another one; an ellipsis is none.
 TWO_STOPS = re.compile(r"(?<!\.)\.\.(?=\s|$)")
 
-# Watches what leaves a trace: a file opened for writing, renamed, removed, a folder, a link, a program started. Right
-# before the act of a given number the process dies, or stands still so that something else can happen to its machine.
+# Watches what leaves a trace: a file opened for writing, renamed, removed, a folder, a link, a program started, a call
+# by D-Bus that changes something. Right before the act of a given number the process dies, or stands still so that
+# something else can happen to its machine.
 WATCH = """
-import atexit, os, signal
-ACTS = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmod', 'subprocess.Popen'}
+import atexit, os, signal, sys
+ACTS = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmod', 'subprocess.Popen', 'dbus.call'}
+def audit_calls():
+    try:
+        from dbus.connection import Connection
+    except ImportError:
+        return
+    call = Connection.call_blocking
+    def audited(self, service, path, interface, method, *arguments, **options):
+        if method.startswith(('add', 'change', 'remove', 'set')):
+            sys.audit('dbus.call', method)
+        return call(self, service, path, interface, method, *arguments, **options)
+    Connection.call_blocking = audited
 def watch(step, death):
+    audit_calls()
     done = programs = 0
     def act(event, arguments):
         nonlocal done, programs
