@@ -179,6 +179,41 @@ def test_moving_to_another_backend_leaves_nothing_in_the_former(bare: Bed) -> No
             assert held_by == [backend]
 
 
+# What shows that a back-end's rules, and no empty chains of it, are in the kernel.
+LOADED = {
+    "nftables": "nft list chain inet netops_kubernetes input",
+    "ufw": "iptables -S NETOPS_U-INPUT | grep -q -- --dport",
+}
+PLAN_OF = dict(zip(LOADED, PLANS))
+
+
+@pytest.mark.parametrize("backend", ["ufw"])
+def test_without_power_on_the_way_to_another_backend_a_node_boots_with_rules(firewall: NodeModules) -> None:
+    """There and back; ufw goes on all the time, and must not stumble over chains that its files call."""
+    for name, wanted in PLAN_OF.items():
+        settle(firewall, wanted, backend=name)
+    former, name = "ufw", "nftables"
+    for number in range(8):
+        wanted = PLAN_OF[name]
+        token = firewall.succeeds(plan=wanted, backend=name, confirm_timeout=100)["token"]
+        acts, _result = firewall.acts(plan=wanted, backend=name, token=token)
+        settle(firewall, PLAN_OF[former], backend=former)
+        token = firewall.succeeds(plan=wanted, backend=name, confirm_timeout=100)["token"]
+        step = 1 + number * (acts - 1) // 7
+        firewall.stands_still_at(step, plan=wanted, backend=name, token=token)
+        cut_and_boot(firewall)
+        loaded = [one for one, trace in LOADED.items() if firewall.bed.ssh(NODE, trace).returncode == 0]
+        assert len(loaded) == 1, f"cut before act {step} of {acts} on the way to {name}: {loaded}"
+        firewall.bed.must(NODE, "ufw status | grep -q 'Status: active' && iptables -S ufw-user-input")
+        again = firewall.succeeds(plan=wanted, backend=name, confirm_timeout=100)
+        if again.get("token"):
+            firewall.succeeds(plan=wanted, backend=name, token=again["token"])
+        held_by = [one for one, trace in TRACES.items() if firewall.bed.ssh(NODE, trace).returncode == 0]
+        assert held_by == [name], f"cut before act {step} of {acts}, a rerun did not settle it"
+        assert firewall.succeeds(plan=wanted, backend=name, check=True)["changed"] is False
+        former, name = name, former
+
+
 def wait_until_undone(bed: Bed) -> None:
     """Wait until no rules are on probation and none are just being undone."""
     pending = "ls /run/netops-kubernetes/*.pending"

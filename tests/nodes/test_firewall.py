@@ -98,6 +98,60 @@ def test_a_backend_from_the_first_check_to_the_removal(node: Machine, backend: s
     )
 
 
+# What a service itself says about SSH: no more that it may come in, and again that it may.
+CLOSE = {"ufw": "ufw delete allow 22/tcp", "firewalld": "firewall-cmd --quiet --remove-service=ssh"}
+OPEN = {"ufw": "ufw allow 22/tcp", "firewalld": "firewall-cmd --quiet --add-service=ssh"}
+
+
+@pytest.mark.parametrize("backend", sorted(CLOSE))
+def test_a_removal_that_would_lock_out_is_undone(node: Machine, backend: str) -> None:
+    assert node.play(rules=RESTRICTED)[0] == 1
+    node.must(CLOSE[backend])
+    changed, said = node.play(state="absent", confirm_timeout=8)
+    assert changed == -1, said
+    assert "no confirmation came in time" in said
+    changed, said = node.play(check=True, rules=RESTRICTED)
+    assert changed == 0, f"the node went back to something else: {said}"
+    node.must(OPEN[backend])
+    assert node.play(state="absent")[0] == 1
+    assert node.play(state="absent")[0] == 0
+
+
+@pytest.mark.parametrize("backend", ["ufw"])
+def test_a_former_backend_that_would_lock_out_stays(node: Machine) -> None:
+    """nftables' accept is not the last word while ufw goes on and refuses."""
+    assert node.play()[0] == 1
+    node.must(CLOSE["ufw"])
+    changed, said = node.play(backend="nftables", confirm_timeout=8)
+    assert changed == -1, said
+    assert "no confirmation came in time" in said
+    changed, said = node.play(check=True)
+    assert changed == 0, f"the node went back to something else: {said}"
+    node.must("ufw --force disable")
+    assert node.play(backend="nftables")[0] == 1
+    assert node.play(backend="nftables", check=True)[0] == 0
+    assert "NETOPS_U" not in node.must("iptables-save; ip6tables-save; cat /etc/ufw/*.rules")
+
+
+@pytest.mark.parametrize("backend", ["firewalld"])
+def test_what_others_have_at_run_time_only_stays(node: Machine) -> None:
+    """firewalld is reloaded for a new policy, for a new set, and for the removal."""
+    node.must("firewall-cmd --add-port=7777/tcp --add-rich-rule='rule family=ipv4 source address=192.0.2.9 reject'")
+    node.must("firewall-cmd --direct --add-rule ipv4 filter INPUT 0 -p tcp --dport 7778 -j ACCEPT")
+    listed = "firewall-cmd --list-all-zones; firewall-cmd --direct --get-all-rules"
+    before = node.must(listed)
+    assert node.play()[0] == 1
+    assert node.must(listed) == before
+    more = [{"id": "more", "ports": "9100", "peers": ["more"]}]
+    assert node.play(peers={"more": ["192.0.2.0/24"]}, rules=more)[0] == 1
+    assert node.must(listed) == before
+    changed, said = node.play(peers=LOCKOUT, refuse_lockout=False, confirm_timeout=8)
+    assert changed == -1, said
+    assert node.must(listed) == before, "the undoing"
+    assert node.play(state="absent")[0] == 1
+    assert node.must(listed) == before
+
+
 def test_a_power_cut_before_the_confirmation_gives_the_old_rules(node: Machine, backend: str) -> None:
     assert node.play()[0] == 1
     node.must(f"{ONLY_OURS.get(backend, 'true')}; sync")
