@@ -26,7 +26,7 @@ FORWARDS = False
 # Behind fail2ban's jumps, so that who is banned stays banned; before everything else.
 NAMES = Names("NETOPS-")
 HOOK = Hook("filter", "INPUT", NAMES.input, behind=r"-j f2b-")
-LAYOUT = Layout(NAME, NAMES, {4: (HOOK,), 6: (HOOK,)})
+LAYOUT = Layout(NAME, NAMES, {4: (HOOK,), 6: (HOOK,)}, "RETURN")
 
 
 def require_usable() -> None:

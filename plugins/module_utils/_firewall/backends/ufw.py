@@ -45,7 +45,7 @@ def _hooks(name: str) -> tuple[Hook, ...]:
     )
 
 
-LAYOUT = Layout(NAME, NAMES, {4: _hooks("ufw"), 6: _hooks("ufw6")})
+LAYOUT = Layout(NAME, NAMES, {4: _hooks("ufw"), 6: _hooks("ufw6")}, "ACCEPT")
 
 
 def is_enabled() -> bool:

@@ -123,11 +123,13 @@ class Layout:
     :param backend: whose it is.
     :param names: of our chains.
     :param hooks: by IP version.
+    :param passes: the verdict for what kube-proxy is to judge: RETURN, or ACCEPT where who comes next would drop it.
     """
 
     backend: str
     names: Names
     hooks: Mapping[int, tuple[Hook, ...]]
+    passes: str
 
     @property
     def forwards(self) -> bool:
