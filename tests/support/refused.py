@@ -17,13 +17,13 @@ geoip
 cancel 0s
     2: plugin cancel: '0s'; expected a duration above 0, such as 5s.
 cancel 5
-    2: plugin cancel: '5'; expected a duration above 0, such as 5s.
+    2: plugin cancel: '5'; expected a duration above 0, such as 5s. Add a unit, as in 5s.
 proxyproto x
-    2: plugin proxyproto: 1 argument; expected none.
+    2: plugin proxyproto: 1 argument; expected none. Take out x.
 proxyproto|default maybe
     3: plugin proxyproto: option default: 'maybe'; expected use, ignore, reject or skip.
 proxyproto|allow 192.0.2.1
-    3: plugin proxyproto: option allow: '192.0.2.1'; expected a network such as 192.0.2.0/24.
+    3: plugin proxyproto: option allow: '192.0.2.1'; expected a network such as 192.0.2.0/24. Write 192.0.2.1/32.
 tls cert.pem
     2: plugin tls: 1 argument; expected 2 to 3.
 tls cert.pem key.pem|client_auth no
@@ -31,15 +31,15 @@ tls cert.pem key.pem|client_auth no
 tls|email a@example.com
     4: plugin tls: neither files nor a domain for ACME; expected a certificate and a key, or option acme.
 quic|max_streams 0
-    3: plugin quic: option max_streams: '0'; expected a whole number of at least 1.
+    3: plugin quic: option max_streams: '0'; expected a whole number of at least 1. The nearest one is 1.
 quic|max_streams 1|max_streams 2
     4: plugin quic: option 'max_streams' is given twice; expected one. Remove one of the two.
 grpc_server|max_streams -1
-    3: plugin grpc_server: option max_streams: '-1'; expected a whole number of at least 0.
+    3: plugin grpc_server: option max_streams: '-1'; expected a whole number of at least 0. The nearest one is 0.
 https|max_connections x
     3: plugin https: option max_connections: 'x'; expected a whole number of at least 0.
 https3|streams 1
-    3: plugin https3: option 'streams' is unknown; expected one of max_connections, max_streams.
+    3: plugin https3: option 'streams' is unknown; expected one of max_connections, max_streams. Did you mean max_streams?
 timeouts
     2: plugin timeouts: its block is empty; expected an option.
 timeouts|read 25h
@@ -47,7 +47,7 @@ timeouts|read 25h
 timeouts|maxtcpqueries 0
     3: plugin timeouts: option maxtcpqueries: 0; expected -1 for no limit, or a number above 0.
 multisocket 1025
-    2: plugin multisocket: '1025'; expected a whole number from 1 to 1024.
+    2: plugin multisocket: '1025'; expected a whole number from 1 to 1024. The nearest one is 1024.
 multisocket x
     2: plugin multisocket: 'x'; expected a whole number from 1 to 1024.
 reload 1s
@@ -55,9 +55,9 @@ reload 1s
 reload 30s 500ms
     2: plugin reload: '500ms'; expected a duration of at least 1s.
 reload 1m 1s 1s
-    2: plugin reload: 3 arguments; expected 0 to 2.
+    2: plugin reload: 3 arguments; expected 0 to 2. Take out 1s.
 bufsize 511
-    2: plugin bufsize: '511'; expected a whole number from 512 to 4096.
+    2: plugin bufsize: '511'; expected a whole number from 512 to 4096. The nearest one is 512.
 bind
     2: plugin bind: no argument; expected at least 1.
 bind 192.0.2.300
@@ -65,7 +65,7 @@ bind 192.0.2.300
 bind 192.0.2.1|except
     3: plugin bind: option except: no argument; expected at least 1.
 debug on
-    2: plugin debug: argument 'on'; expected none.
+    2: plugin debug: argument 'on'; expected none. Take it out.
 trace jaeger 192.0.2.1
     2: plugin trace: 'jaeger'; expected zipkin or datadog.
 trace|every -1
@@ -75,23 +75,23 @@ trace|client_server perhaps
 trace|datadog_analytics_rate 2
     3: plugin trace: option datadog_analytics_rate: '2'; expected a number from 0 to 1.
 ready 8181
-    2: plugin ready: '8181'; expected host:port, or :port.
+    2: plugin ready: '8181'; expected host:port, or :port. Put a colon before it, as in :8181.
 ready|monitor sometimes
     3: plugin ready: option monitor: 'sometimes'; expected until-ready or continuously.
 ready|check 5s
     3: plugin ready: option 'check' is unknown; expected one of monitor.
 health 8080
-    2: plugin health: '8080'; expected host:port, or :port.
+    2: plugin health: '8080'; expected host:port, or :port. Put a colon before it, as in :8080.
 health|lameduck 5
-    3: plugin health: option lameduck: '5'; expected a duration such as 30s.
+    3: plugin health: option lameduck: '5'; expected a duration such as 30s. Add a unit, as in 5s.
 pprof :6053|block x
     3: plugin pprof: option block: 'x'; expected a whole number.
 shed x
-    2: plugin shed: 1 argument; expected none.
+    2: plugin shed: 1 argument; expected none. Take out x.
 prometheus 9153
-    2: plugin prometheus: '9153'; expected host:port, or :port.
+    2: plugin prometheus: '9153'; expected host:port, or :port. Put a colon before it, as in :9153.
 prometheus :9153 :9154
-    2: plugin prometheus: 2 arguments; expected 0 to 1.
+    2: plugin prometheus: 2 arguments; expected 0 to 1. Take out :9154.
 errors stderr
     2: plugin errors: 'stderr'; expected stdout.
 errors|consolidate 5m
@@ -103,15 +103,15 @@ errors|consolidate 5m a loud
 errors|consolidate 5m a show_first error
     3: plugin errors: option consolidate: 'error'; expected one of warning, error, info, debug, then show_first.
 log|class errors
-    3: plugin log: option class: 'errors'; expected all, denial, error or success.
+    3: plugin log: option class: 'errors'; expected all, denial, error or success. Did you mean error?
 log|class
     3: plugin log: option class: no argument; expected at least 1.
 log|klass all
-    3: plugin log: option 'klass' is unknown; expected one of class.
+    3: plugin log: option 'klass' is unknown; expected one of class. Did you mean class?
 dnstap
     2: plugin dnstap: no argument; expected at least 1.
 dnstap /run/tap.sock full 0
-    2: plugin dnstap: '0'; expected a whole number from 1 to 1024.
+    2: plugin dnstap: '0'; expected a whole number from 1 to 1024. The nearest one is 1.
 dnstap /run/tap.sock|tls a b
     3: plugin dnstap: option 'tls' without a listener; expected the argument 'listen' before the end point.
 local|localhost_prefix yes
@@ -123,7 +123,7 @@ dns64 192.0.2.0/24
 dns64|prefix
     3: plugin dns64: option prefix: no argument; expected an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.
 siit 64:ff9b::/96
-    2: plugin siit: 1 argument; expected none.
+    2: plugin siit: 1 argument; expected none. Take out 64:ff9b::/96.
 siit|ipv6_prefix 2001:db8::/72
     3: plugin siit: option ipv6_prefix: '2001:db8::/72'; expected an IPv6 network of 32, 40, 48, 56, 64 or 96 bits, \
 bits 64 to 71 of which are 0.
@@ -134,7 +134,7 @@ siit|eam 192.0.2.1
 dynupdate example.com
     2: plugin dynupdate: option 'file' is missing; expected file PATH.
 dynupdate example.com example.org
-    2: plugin dynupdate: 2 arguments; expected 0 to 1.
+    2: plugin dynupdate: 2 arguments; expected 0 to 1. Take out example.org.
 dynupdate example.com|file db|allow a.key. www.example.org A
     4: plugin dynupdate: option allow: name 'www.example.org'; expected a name in zone example.com.
 dynupdate example.com|file db|allow * @ A
@@ -142,15 +142,15 @@ dynupdate example.com|file db|allow * @ A
 dynupdate example.com|file db|allow a.key. @ RRSIG
     4: plugin dynupdate: option allow: 'RRSIG'; expected a type of record such as A.
 dynupdate example.com|file db|max_records 0
-    4: plugin dynupdate: option max_records: '0'; expected a whole number of at least 1.
+    4: plugin dynupdate: option max_records: '0'; expected a whole number of at least 1. The nearest one is 1.
 any thing
-    2: plugin any: argument 'thing'; expected none.
+    2: plugin any: argument 'thing'; expected none. Take it out.
 loadbalance random
     2: plugin loadbalance: 'random'; expected round_robin or weighted.
 loadbalance weighted
     2: plugin loadbalance: 1 argument; expected 2.
 loadbalance|prefer 192.0.2.1
-    3: plugin loadbalance: option prefer: '192.0.2.1'; expected a network such as 192.0.2.0/24.
+    3: plugin loadbalance: option prefer: '192.0.2.1'; expected a network such as 192.0.2.0/24. Write 192.0.2.1/32.
 loadbalance|reload 5s
     3: plugin loadbalance: option 'reload' does not go with policy 'round_robin'.
 tsig|secret a
@@ -208,7 +208,7 @@ cache 0
 cache|success
     3: plugin cache: option success: no argument; expected at least 1.
 cache|success 10 0
-    3: plugin cache: option success: '0'; expected a whole number of at least 1.
+    3: plugin cache: option success: '0'; expected a whole number of at least 1. The nearest one is 1.
 cache|prefetch 10 1m 95%
     3: plugin cache: option prefetch: '95%'; expected a percentage from 10% to 90%.
 cache|serve_stale 1h later
@@ -246,7 +246,7 @@ transfer|to ns.example.com
 transfer|to *|source ns
     4: plugin transfer: option source: 'ns'; expected an IP address.
 hosts|ttl 0
-    3: plugin hosts: option ttl: '0'; expected a whole number from 1 to 65535.
+    3: plugin hosts: option ttl: '0'; expected a whole number from 1 to 65535. The nearest one is 1.
 hosts|reload -5s
     3: plugin hosts: option reload: '-5s'; expected a duration of at least 0.
 hosts|fallthrough|192.0.2.1 a.example.com
@@ -260,11 +260,11 @@ clouddns example.com:project
 azure group:example.com|access secret
     3: plugin azure: option access: 'secret'; expected public or private.
 k8s_external|ttl 3601
-    3: plugin k8s_external: option ttl: '3601'; expected a whole number from 0 to 3600.
+    3: plugin k8s_external: option ttl: '3601'; expected a whole number from 0 to 3600. The nearest one is 3600.
 kubernetes cluster.local|pods all
     3: plugin kubernetes: option pods: 'all'; expected disabled, insecure or verified.
 kubernetes cluster.local|ttl -1
-    3: plugin kubernetes: option ttl: '-1'; expected a whole number from 0 to 3600.
+    3: plugin kubernetes: option ttl: '-1'; expected a whole number from 0 to 3600. The nearest one is 0.
 kubernetes cluster.local|tls a b
     3: plugin kubernetes: option tls: 2 arguments; expected 3.
 kubernetes cluster.local|labels a~b
@@ -296,7 +296,7 @@ etcd|credentials a
 etcd|min-lease-ttl -5
     3: plugin etcd: option min-lease-ttl: '-5'; expected a duration from 0 on, or seconds.
 loop now
-    2: plugin loop: argument 'now'; expected none.
+    2: plugin loop: argument 'now'; expected none. Take it out.
 forward .
     2: plugin forward: no server behind '.'; expected servers to ask.
 forward
@@ -322,7 +322,7 @@ forward . 192.0.2.1|next BAD
 forward . 192.0.2.1|except
     3: plugin forward: option except: no argument; expected at least 1.
 forward . 192.0.2.1|force_tcp yes
-    3: plugin forward: option force_tcp: argument 'yes'; expected none.
+    3: plugin forward: option force_tcp: argument 'yes'; expected none. Take it out.
 forward . tls://192.0.2.1%a.example|tls_servername b.example
     4: plugin forward: 'tls://192.0.2.1%a.example' and tls_servername both name the server; expected one of the two.
 grpc . nobody.example.com
@@ -330,19 +330,19 @@ grpc . nobody.example.com
 erratic|drop -1
     3: plugin erratic: option drop: '-1'; expected a whole number from 0 to 2147483647.
 whoami now
-    2: plugin whoami: argument 'now'; expected none.
+    2: plugin whoami: argument 'now'; expected none. Take it out.
 on reboot /bin/true
     2: plugin on: 'reboot'; expected startup, shutdown or certrenew.
 on startup
     2: plugin on: no command; expected a command behind the event.
 sign db.example|directory a b
-    3: plugin sign: option directory: 2 arguments; expected 1.
+    3: plugin sign: option directory: 2 arguments; expected 1. Take out b.
 sign db.example|key directory /keys
     3: plugin sign: option key: 'directory' is not made yet by CoreDNS; expected file.
 view
     2: plugin view: no argument; expected 1.
 nomad|ttl 3601
-    3: plugin nomad: option ttl: '3601'; expected a whole number from 0 to 3600.
+    3: plugin nomad: option ttl: '3601'; expected a whole number from 0 to 3600. The nearest one is 3600.
 """
 
 

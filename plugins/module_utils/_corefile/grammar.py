@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.cursor import Cursor, RefusalError
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import depends_on_environment
-from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.values import ANY, Kind
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.values import ANY, Kind, near_miss
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.versions import Version, said, version_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Rule(NamedTuple):
 def require(cursor: Cursor, kind: Kind, word: str, what: str = "") -> None:
     """Refuse a word that is not of a kind; a word out of the environment may be anything."""
     if not kind.accepts(word) and not depends_on_environment(word):
-        raise cursor.refuse(f"{what}{' ' if what else ''}{word!r}", kind.expected)
+        raise cursor.refuse(f"{what}{' ' if what else ''}{word!r}", kind.expected, kind.remedy(word))
 
 
 def words(low: int = 0, high: int | None = None, *kinds: Kind) -> Read:
@@ -120,7 +120,12 @@ def require_count(cursor: Cursor, found: Words, low: int, high: int | None) -> N
     """Refuse too few or too many arguments."""
     if len(found) < low or (high is not None and len(found) > high):
         count = f"{low}" if low == high else f"at least {low}" if high is None else f"{low} to {high}"
-        raise cursor.refuse(counted(found), count if high != 0 else "none")
+        extra = found[high:] if high is not None else ()
+        raise cursor.refuse(counted(found), count if high != 0 else "none", _taken_out(extra))
+
+
+def _taken_out(extra: Words) -> str:
+    return f"Take out {' '.join(extra)}" if extra and all(extra) else ""
 
 
 def counted(found: Words) -> str:
@@ -156,7 +161,7 @@ def one(kind: Kind = ANY) -> Read:
 def nothing(cursor: Cursor, _scope: Scope) -> Words:
     """No word, not even a brace."""
     if cursor.next_argument():
-        raise cursor.refuse(f"argument {cursor.word!r}", "none")
+        raise cursor.refuse(f"argument {cursor.word!r}", "none", "Take it out")
     return ()
 
 
@@ -176,7 +181,8 @@ def limited(reader: Read, *limits: tuple[str, int]) -> Read:
         found = reader(cursor, scope)
         for version, most in limits:
             if len(found) > most and not scope.since(version):
-                raise cursor.refuse(counted(found), f"at most {most} before CoreDNS {version}")
+                expected = f"at most {most} before CoreDNS {version}"
+                raise cursor.refuse(counted(found), expected, _taken_out(found[most:]))
         return found
 
     return read
@@ -270,4 +276,5 @@ def _unknown(rule: Rule, cursor: Cursor, scope: Scope, name: str, option: Option
     if option is not None:
         return cursor.refuse(f"option {name!r} is gone since CoreDNS {option.gone}", "", "Remove it, or migrate")
     known = sorted(other for other, it in (rule.options or {}).items() if _exists(it, scope))
-    return cursor.refuse(f"option {name!r} is unknown", f"one of {', '.join(known)}" if known else "no block")
+    expected = f"one of {', '.join(known)}" if known else "no block"
+    return cursor.refuse(f"option {name!r} is unknown", expected, near_miss(name, known))

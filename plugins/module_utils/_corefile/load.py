@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.lexer import Token, tokenize
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.plugins import GONE, SINCE
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import (
     IMPORT,
     Parser,
     ServerBlock,
     snippet_name,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.values import near_miss
 
 # What the files are that a pattern names, seen from the importing file: path and text of each, no text for a folder.
 # Nothing is returned when nobody can know, as with the files of a pod.
@@ -94,6 +96,15 @@ def depends_on_environment(word: str) -> bool:
     return _VARIABLE.search(word) is not None
 
 
+def _remedy(name: str, known: Collection[str]) -> str:
+    """What to do about a plugin that is not there."""
+    if name in GONE:
+        return f"CoreDNS has it before {GONE[name]} only; migrate"
+    if name in SINCE:
+        return f"CoreDNS has it from {SINCE[name]} on"
+    return near_miss(name, known) or "Declare it in external_plugins if your CoreDNS has it"
+
+
 class _Loader(Parser):
     def __init__(
         self,
@@ -120,7 +131,7 @@ class _Loader(Parser):
 
     def _require_known(self, name: str) -> None:
         if self._plugins is not None and name not in self._plugins and not depends_on_environment(name):
-            raise self._error(f"Unknown directive '{name}'")
+            raise self._error(f"Unknown directive '{name}'", _remedy(name, self._plugins))
 
     def _snippet(self, keys: tuple[Token, ...]) -> ServerBlock:
         block = super()._snippet(keys)

@@ -29,13 +29,14 @@ class GrammarError(CorefileError):
 
     :param file: the file, and
     :param line: the line that CoreDNS names.
+    :param remedy: what to do, where that can be told.
     :ivar read: what could be read before: the text up to the end of the last whole block.
     """
 
-    def __init__(self, file: str, line: int, seen: str) -> None:
+    def __init__(self, file: str, line: int, seen: str, remedy: str = "") -> None:
         self.file, self.line = file, line
         self.read = Corefile("", ())
-        super().__init__(f"{file}:{line}", seen)
+        super().__init__(f"{file}:{line}", seen, "", remedy)
 
 
 @dataclass(frozen=True)
@@ -256,9 +257,9 @@ class Parser:
     def _on_new_line(self) -> bool:
         return self._at < 1 or self._tokens[self._at].opens_line_after(self._tokens[self._at - 1])
 
-    def _error(self, message: str) -> GrammarError:
+    def _error(self, message: str, remedy: str = "") -> GrammarError:
         token = self._tokens[self._at] if self._tokens else Token("", 0, 0, 0, 0)
-        return GrammarError(token.file or self._file, token.line, f"Error during parsing: {message}")
+        return GrammarError(token.file or self._file, token.line, f"Error during parsing: {message}", remedy)
 
     def _syntax_error(self, expected: str) -> GrammarError:
         token = self._token

@@ -61,7 +61,7 @@ def validate(
     try:
         loaded = load(text, file, plugins=known, sources=sources, environment=environment, guards_cycles=guards_cycles)
     except GrammarError as refused:
-        return [Finding(REFUSED, refused.file, refused.line, refused.seen)]
+        return [Finding(REFUSED, refused.file, refused.line, refused.seen, remedy=refused.remedy)]
     findings = [*_of_keys(loaded, file, number)]
     if not findings:
         findings = [*_of_plugins(loaded, file, number, known), *_of_zones(loaded, file, number)]

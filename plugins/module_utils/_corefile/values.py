@@ -9,11 +9,15 @@ The rules are those of the Go functions that CoreDNS calls: ``strconv``, ``time.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
-from typing import Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.patterns import is_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h)"
@@ -45,10 +49,18 @@ class Kind(NamedTuple):
 
     :param expected: the same in words, for an error.
     :param accepts: whether a word is one.
+    :param remedy: what to write instead of a word that is none; empty where that cannot be told.
     """
 
     expected: str
     accepts: Callable[[str], bool]
+    remedy: Callable[[str], str] = lambda _word: ""
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """A question that names the known word which was meant, if one is near."""
+    found = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.75)
+    return f"Did you mean {found[0]}?" if found else ""
 
 
 def whole_number(word: str) -> int | None:
@@ -219,13 +231,25 @@ def _is_address_with_port(word: str) -> bool:
 
 ANY = Kind("a word", lambda _word: True)
 ADDRESS = Kind("an IP address", is_address)
-NETWORK = Kind("a network such as 192.0.2.0/24", is_network)
-LISTENER = Kind("host:port, or :port", lambda word: split_host_port(word) is not None)
+NETWORK = Kind(
+    "a network such as 192.0.2.0/24",
+    is_network,
+    lambda word: f"Write {word}/{128 if ':' in word else 32}" if is_address(word) else "",
+)
+LISTENER = Kind(
+    "host:port, or :port",
+    lambda word: split_host_port(word) is not None,
+    lambda word: f"Put a colon before it, as in :{word}" if word.isdecimal() else "",
+)
 DOMAIN = Kind("a domain name", is_domain_name)
 ZONE = Kind("a zone", lambda word: isinstance(zone_of_key(word), Zone))
 PATTERN = Kind("a regular expression in Go's syntax, at most 10,000 bytes", is_pattern)
 RCODE = Kind("a response code such as NXDOMAIN", lambda word: word.upper() in RCODES)
-DURATION = Kind("a duration such as 30s", lambda word: seconds(word) is not None)
+DURATION = Kind(
+    "a duration such as 30s",
+    lambda word: seconds(word) is not None,
+    lambda word: f"Add a unit, as in {word}s" if word.isdecimal() else "",
+)
 NETWORK_6 = Kind(
     "an IPv6 network of 32 to 96 bits, in whole octets",
     lambda word: is_network(word) and ":" in word and int(word.partition("/")[2]) in range(32, 97, 8),
@@ -248,7 +272,11 @@ def number(low: int | None = None, high: int | None = None) -> Kind:
         found = whole_number(word)
         return found is not None and low <= found <= top
 
-    return Kind(expected, accepts)
+    def remedy(word: str) -> str:
+        found = whole_number(word)
+        return "" if found is None else f"The nearest one is {low if found < low else top}"
+
+    return Kind(expected, accepts, remedy)
 
 
 def digits(bits: int) -> Kind:
@@ -270,7 +298,9 @@ def span(low: float, high: float | None, expected: str, read: Callable[[str], fl
         found = read(word)
         return found is not None and low <= found and (high is None or found <= high)
 
-    return Kind(expected, accepts)
+    return Kind(
+        expected, accepts, lambda word: f"Add a unit, as in {word}s" if word.isdecimal() and accepts(f"{word}s") else ""
+    )
 
 
 def fraction(low: float, high: float | None, expected: str) -> Kind:
@@ -289,4 +319,6 @@ def fraction(low: float, high: float | None, expected: str) -> Kind:
 def one_of(*words: str, any_case: bool = False) -> Kind:
     """One of some words."""
     text = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-    return Kind(text, lambda word: (word.lower() if any_case else word) in words)
+    return Kind(
+        text, lambda word: (word.lower() if any_case else word) in words, lambda word: near_miss(word.lower(), words)
+    )

@@ -42,7 +42,11 @@ def test_what_people_run_is_taken(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (". {\n  nothing\n}\n", "Corefile:2: Error during parsing: Unknown directive 'nothing'."),
+        (
+            ". {\n  nothing\n}\n",
+            "Corefile:2: Error during parsing: Unknown directive 'nothing'. Declare it in external",
+        ),
+        (". {\n  forwrad . 192.0.2.1\n}\n", "Unknown directive 'forwrad'. Did you mean forward?"),
         ("a..b {\n}\n", "Corefile:1: key 'a..b': the zone 'a..b' is no domain name."),
         ("a: {\n}\n", "Corefile:1: key 'a:': nothing follows the last colon of 'a:'."),
         (
@@ -57,10 +61,48 @@ def test_what_people_run_is_taken(text: str) -> None:
         ),
         (". {\n  import [ab]\n}\n", "may only contain one wildcard (*), but has others: [ab]"),
         (". {\n  hosts {\n    a {\n    }\n  }\n}\n", "Corefile:5: plugin hosts: it is used twice in a server block"),
+        (". {\n  cache {\n    prefech 10\n  }\n}\n", "option 'prefech' is unknown; expected one of denial, disable,"),
     ],
 )
 def test_a_bad_structure_is_named(text: str, said: str) -> None:
     assert said in validate(text)[0].text
+
+
+@pytest.mark.parametrize(
+    ("lines", "remedy"),
+    [
+        ("bufsize 100", "The nearest one is 512."),
+        ("bufsize 5000", "The nearest one is 4096."),
+        ("multisocket 0", "The nearest one is 1."),
+        ("quic {\nmax_streams 0\n}", "The nearest one is 1."),
+        ("hosts {\nreload 5\n}", "Add a unit, as in 5s."),
+        ("health {\nlameduck 10\n}", "Add a unit, as in 10s."),
+        ("cancel 5", "Add a unit, as in 5s."),
+        ("cancel 0", ""),
+        ("ready 8181", "Put a colon before it, as in :8181."),
+        ("loop now", "Take it out."),
+        ("ready a b", "Take out b."),
+        ("reload 1s 2s 3s 4s", "Take out 3s 4s."),
+        ("metadata a {\nb\n}", ""),
+        ("root", ""),
+        ("ready\nready", "Merge the two."),
+        ("acl {\nallow net 192.0.2.1/33\n}", ""),
+        ("proxyproto {\nallow 192.0.2.1\n}", "Write 192.0.2.1/32."),
+        ("proxyproto {\nallow 2001:db8::1\n}", "Write 2001:db8::1/128."),
+        ("kubernetes a {\npods verifed\n}", "Did you mean verified?"),
+        ("cache {\nprefech 10\n}", "Did you mean prefetch?"),
+        ("forwrad . 192.0.2.1", "Did you mean forward?"),
+        ("ours", "Declare it in external_plugins if your CoreDNS has it."),
+        ("proxy . 192.0.2.1", "CoreDNS has it before 1.5.0 only; migrate."),
+    ],
+)
+def test_a_common_slip_has_a_remedy(lines: str, remedy: str) -> None:
+    first = validate(f". {{\n{lines}\n}}\n")[0]
+    assert first.text.endswith(f" {remedy}" if remedy else f"{first.expected}.")
+
+
+def test_a_plugin_of_later_versions_is_named_with_the_first() -> None:
+    assert validate(". {\nsiit\n}\n", version="1.14.7")[0].text.endswith("CoreDNS has it from 1.15.0 on.")
 
 
 @pytest.mark.parametrize(
