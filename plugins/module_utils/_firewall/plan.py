@@ -206,7 +206,7 @@ def plan_for(node_name: str, cluster: Cluster, changes: Sequence[Mapping[str, An
     _require_features(cluster)
     rows = _rows(node_name, cluster)
     touched = {str(change.get("id", "")) for change in changes}
-    rules = _in_order(_changed([_rule(row, cluster) for row in rows], changes, cluster))
+    rules = _in_order(_changed(node_name, [_rule(row, cluster) for row in rows], changes, cluster))
     _require_no_conflict(rules)
     sets = peer_sets(cluster)
     needed = touched | {row.id for row in rows if row.need == "required"}
@@ -325,6 +325,10 @@ def _applies(row: PortRow, node_name: str, cluster: Cluster) -> bool:
         return False
     if row.add_on and row.add_on not in cluster.add_ons:
         return False
+    return _is_for(row, node_name, cluster)
+
+
+def _is_for(row: PortRow, node_name: str, cluster: Cluster) -> bool:
     return row.nodes == "all" or node_name in members(row.nodes, cluster)
 
 
@@ -334,7 +338,9 @@ def _rule(row: PortRow, cluster: Cluster) -> Rule:
     return Rule(row.id, row.component, row.protocol, ports_of(row.id, ports, row.protocol), tuple(sorted(row.peers)))
 
 
-def _changed(rules: Sequence[Rule], changes: Sequence[Mapping[str, Any]], cluster: Cluster) -> list[Rule]:
+def _changed(
+    node_name: str, rules: Sequence[Rule], changes: Sequence[Mapping[str, Any]], cluster: Cluster
+) -> list[Rule]:
     """The node's rules with the user's changes; rules that nobody but the node itself needs are left out."""
     here = {rule.id: rule for rule in rules}
     matrix = {row.id: row for row in MATRIX}
@@ -344,18 +350,25 @@ def _changed(rules: Sequence[Rule], changes: Sequence[Mapping[str, Any]], cluste
         _require_change(name, change)
         _require_once(name, done)
         done.add(name)
-        # One change is for all hosts: what it says of a row of the matrix holds where that row does, and nowhere else.
-        elsewhere = name in matrix and name not in here
         _require_no_stand_in(name, here)
+        # One change is for all hosts: what it says of a row of the matrix holds where that row does, and nowhere else.
+        row = matrix.get(name) if name not in here else None
+        elsewhere = row is not None and not (_is_for(row, node_name, cluster) and _is_whole(change, row))
         if change.get("state", "present") == "absent":
             _require_there(name, here, matrix)
             here.pop(name, None)
             continue
-        known = _rule(matrix[name], cluster) if elsewhere else here.get(name)
+        known = _rule(row, cluster) if row else here.get(name)
         merged = _merged(known, name, change)
         if not elsewhere:
             here[name] = merged
     return [rule for rule in here.values() if rule.peers]
+
+
+def _is_whole(change: Mapping[str, Any], row: PortRow) -> bool:
+    """Whether it says all that a rule is made of: then it is wanted, though this cluster lacks the CNI or add-on."""
+    protocol = change.get("protocol", row.protocol)
+    return "peers" in change and ("ports" in change or protocol not in (*WITH_PORTS, *ICMP_TYPES))
 
 
 def _require_change(name: str, change: Mapping[str, Any]) -> None:

@@ -143,7 +143,8 @@ def test_users_add_change_and_remove_rules_by_id() -> None:
         {"id": "kube-apiserver", "ports": "8443", "peers": ["control_plane"]},
         {"id": "kube-apiserver", "state": "absent"},
         {"id": "calico-typha", "peers": ["control_plane"]},
-        {"id": "metallb-metrics", "ports": "7472", "peers": ["all_nodes"]},
+        {"id": "metallb-metrics", "ports": "7473"},
+        {"id": "konnectivity", "ports": "8133", "peers": ["all_nodes"]},
         {"id": "etcd-metrics", "peers": ["control_plane"]},
     ],
 )
@@ -165,6 +166,18 @@ def test_a_change_of_a_row_takes_what_it_does_not_say_from_the_matrix() -> None:
     assert "etcd-client" not in rules
     # Only the node itself asks there, until somebody says who else may.
     assert (rules["etcd-metrics"].ports, rules["etcd-metrics"].peers) == ("2381", ("monitoring",))
+
+
+def test_a_whole_rule_is_opened_though_the_matrix_would_have_it_for_an_add_on_alone() -> None:
+    changes: list[dict[str, Any]] = [
+        {"id": "node-exporter", "ports": "9101", "peers": ["all_nodes"]},
+        {"id": "calico-vxlan", "ports": "4790", "peers": ["all_nodes"]},
+        {"id": "calico-ipip", "peers": ["all_nodes"]},
+    ]
+    rules = {rule.id: rule for rule in plan_for("worker", CLUSTER, changes).rules}
+    assert (rules["node-exporter"].protocol, rules["node-exporter"].ports) == ("tcp", "9101")
+    assert (rules["calico-vxlan"].protocol, rules["calico-vxlan"].ports) == ("udp", "4790")
+    assert rules["calico-ipip"].protocol == "ipip"
 
 
 @pytest.mark.parametrize(
