@@ -38,8 +38,8 @@ grpc_server|max_streams -1
     3: plugin grpc_server: option max_streams: '-1'; expected a whole number of at least 0. The nearest one is 0.
 https|max_connections x
     3: plugin https: option max_connections: 'x'; expected a whole number of at least 0.
-https3|streams 1
-    3: plugin https3: option 'streams' is unknown; expected one of max_connections, max_streams. Did you mean max_streams?
+https3|others 1
+    3: plugin https3: option 'others' is unknown; expected one of max_connections, max_streams.
 timeouts
     2: plugin timeouts: its block is empty; expected an option.
 timeouts|read 25h
