@@ -11,7 +11,7 @@ short_description: Free every node of pods on the pod network, and let them come
 version_added: 0.1.0
 description:
   - Cordons the cluster's nodes and deletes the pods that use the pod network, before that network is taken away. Pods
-    of DaemonSets on the pod network, and pods without an owner, are an error that names them.
+    of DaemonSets on the pod network, static pods there, and pods without an owner are an error that names them.
   - V(released) uncordons the nodes that this module cordoned, and no others.
   - Needs the verbs C(list) and C(patch) on nodes, C(list), C(get) and C(delete) on pods.
 author:

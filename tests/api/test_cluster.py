@@ -7,15 +7,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError, KubeClient
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import CORDONED
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import drain as drained
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
-
+CONTAINERS = [{"name": "one", "image": "example.com/one"}]
 CLUSTER = """\
 kind: ClusterConfiguration
 networking:
@@ -83,9 +84,8 @@ def pod(client: KubeClient, name: str, owner: str, **spec: Any) -> None:
         made = client.apply({"apiVersion": "apps/v1", "kind": owner, "metadata": place, "spec": workload})
         reference = {"apiVersion": "apps/v1", "kind": owner, "name": name, "uid": made["metadata"]["uid"]}
         metadata["ownerReferences"] = [{**reference, "controller": True}]
-    container = {"name": "one", "image": "example.com/one"}
     # Without a grace period the API server deletes it by itself: no kubelet has to agree.
-    body = {"nodeName": "node-a", "terminationGracePeriodSeconds": 0, "containers": [container], **spec}
+    body = {"nodeName": "node-a", "terminationGracePeriodSeconds": 0, "containers": CONTAINERS, **spec}
     client.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": body})
 
 
@@ -116,11 +116,52 @@ def test_state_matrix_of_node_drain(drain: Module, client: KubeClient) -> None:
     assert nodes["node-b"]["spec"]["unschedulable"] is True, "somebody else cordoned it"
 
 
+def test_a_pod_that_comes_back_under_its_name_is_not_waited_for(
+    drain: Module, client: KubeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert drain
+    pod(client, "web-0", "ReplicaSet")
+    [first] = client.list("v1", "Pod", "default")
+    delete = KubeClient.delete
+
+    def as_a_statefulset_does(self: KubeClient, ref: ObjectRef, **options: Any) -> bool:
+        deleted = delete(self, ref, **options)
+        body = {key: first["metadata"][key] for key in ("name", "namespace", "ownerReferences")}
+        self.create({"apiVersion": "v1", "kind": "Pod", "metadata": body, "spec": {"containers": CONTAINERS}})
+        return deleted
+
+    monkeypatch.setattr(KubeClient, "delete", as_a_statefulset_does)
+    assert "Pod 'default/web-0' deleted" in drained(client, check=False, timeout=3.0)
+    monkeypatch.undo()
+    [again] = client.list("v1", "Pod", "default")
+    assert again["metadata"]["uid"] != first["metadata"]["uid"]
+
+
+def test_only_the_pod_that_was_read_is_deleted(drain: Module, client: KubeClient) -> None:
+    assert drain
+    pod(client, "web", "ReplicaSet")
+    ref = ObjectRef("v1", "Pod", "web", "default")
+    with pytest.raises(ConflictError, match="UID"):
+        client.delete(ref, uid="0-0-0")
+    assert client.get(ref)
+
+
 @pytest.mark.parametrize("owner", ["DaemonSet", ""])
 def test_pods_that_would_not_come_back_are_named(drain: Module, client: KubeClient, owner: str) -> None:
     pod(client, "lonely", owner)
     message = drain.fails(state="drained")
-    assert "Pod 'default/lonely': 1 pods on the pod network are of a DaemonSet, or of nobody" in message
+    assert "Pod 'default/lonely': 1 pods on the pod network are of a DaemonSet, of a file on a node, or of" in message
+    assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
+
+
+def test_static_pods_are_named_for_they_never_go(drain: Module, client: KubeClient) -> None:
+    node = client.get(ObjectRef("v1", "Node", "node-a")) or {}
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "node-a", "uid": node["metadata"]["uid"], "controller": True}
+    mirror = {"kubernetes.io/config.mirror": "0"}
+    metadata = {"name": "local-node-a", "namespace": "default", "annotations": mirror, "ownerReferences": [owner]}
+    spec = {"nodeName": "node-a", "terminationGracePeriodSeconds": 0, "containers": CONTAINERS}
+    client.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    assert "Pod 'default/local-node-a': 1 pods on the pod network" in drain.fails(state="drained")
     assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
 
 

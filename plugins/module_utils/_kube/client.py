@@ -534,17 +534,25 @@ class KubeClient:
         return answer
 
     def delete(
-        self, ref: ObjectRef, *, propagation: str = "Foreground", dry_run: bool = False, version: str = ""
+        self,
+        ref: ObjectRef,
+        *,
+        propagation: str = "Foreground",
+        dry_run: bool = False,
+        version: str = "",
+        uid: str = "",
     ) -> bool:
         """Delete an object; False when it was not there.
 
         :param version: the ``resourceVersion`` that was read; empty: delete whatever is there.
-        :raises ConflictError: somebody wrote it after that version.
+        :param uid: of the object that was read; another one of its name is left alone.
+        :raises ConflictError: somebody wrote it after that version, or it is another object.
         """
         # With a body, the server takes every option from there and none from the query.
         options: dict[str, Any] = {"propagationPolicy": propagation, **({"dryRun": ["All"]} if dry_run else {})}
-        if version:
-            options["preconditions"] = {"resourceVersion": version}
+        conditions = {"resourceVersion": version, "uid": uid}
+        if version or uid:
+            options["preconditions"] = {name: value for name, value in conditions.items() if value}
         try:
             self.raw("DELETE", self._path_of(ref), body=options)
         except KubeError as error:
