@@ -42,8 +42,7 @@ def not_ready(obj: Mapping[str, Any], conditions: Sequence[Condition] = ()) -> s
     if not judges:
         return ""
     status = obj.get("status") or {}
-    observed = status.get("observedGeneration")
-    if observed is not None and observed < (obj["metadata"].get("generation") or 0):
+    if _is_of_before(obj):
         return "its controller has not seen the change yet"
     reasons = (judge(obj.get("spec") or {}, status) for judge in judges)
     return next((reason for reason in reasons if reason), "")
@@ -54,8 +53,16 @@ def is_pod_ready(pod: Mapping[str, Any]) -> bool:
     return not JUDGES["Pod"]({}, pod.get("status") or {})
 
 
+def _is_of_before(obj: Mapping[str, Any]) -> bool:
+    """Whether its controller says of an object what was true before the last change of it."""
+    observed = (obj.get("status") or {}).get("observedGeneration")
+    return observed is not None and observed < (obj["metadata"].get("generation") or 0)
+
+
 def hopeless(obj: Mapping[str, Any]) -> str:
-    """Why an object will not become ready by waiting, or an empty string."""
+    """Why an object will not become ready by waiting, or an empty string; what ended before its last change may not."""
+    if _is_of_before(obj):
+        return ""
     conditions = (obj.get("status") or {}).get("conditions") or []
     for kind, name, status, reason in ENDS:
         for condition in conditions if obj.get("kind") == kind else []:

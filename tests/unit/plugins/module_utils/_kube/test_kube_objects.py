@@ -169,6 +169,15 @@ def test_readiness(kind: str, generation: int, status: dict[str, Any], expected:
     assert not_ready(obj) == expected
 
 
+def test_what_ended_before_the_last_change_may_go_on() -> None:
+    status = {**SEEN, **said("ProgressDeadlineExceeded", Progressing="False")}
+    repaired = thing("Deployment", status=status)
+    assert hopeless(repaired)
+    repaired["metadata"]["generation"] = 2
+    assert hopeless(repaired) == ""
+    assert not_ready(repaired) == "its controller has not seen the change yet"
+
+
 def test_a_daemon_set_that_is_updated_by_hand_need_not_be_new() -> None:
     counts = {"observedGeneration": 1, "desiredNumberScheduled": 2, "numberAvailable": 2}
     by_hand = thing("DaemonSet", spec={"updateStrategy": {"type": "OnDelete"}}, status=counts)
