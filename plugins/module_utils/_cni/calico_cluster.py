@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import (
@@ -28,7 +29,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import MANAGER, ObjectRef, flatten
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, dissolve, stubs
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import POLL_SECONDS, wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import POLL_SECONDS, answered, wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _require_same_mode(client: KubeClient, calico: Calico) -> None:
 def _wait_for_operator(client: KubeClient, deadline: float) -> None:
     """Every TigeraStatus that is there is ready, that of Calico itself is, and for the Installation of now."""
     while True:
-        reasons = unready(list(client.list(OPERATOR_API, "TigeraStatus")), client.get(INSTALLATION) or {})
+        reasons = answered(partial(_unready, client), deadline)
         if not reasons:
             return
         if time.monotonic() > deadline:
@@ -139,6 +140,10 @@ def _wait_for_operator(client: KubeClient, deadline: float) -> None:
             )
         tell(several(reasons))
         time.sleep(POLL_SECONDS)
+
+
+def _unready(client: KubeClient) -> list[str]:
+    return unready(list(client.list(OPERATOR_API, "TigeraStatus")), client.get(INSTALLATION) or {})
 
 
 def unready(statuses: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> list[str]:

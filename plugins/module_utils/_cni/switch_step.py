@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import NodeFacts, Record, SwitchError
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_reading import node_facts, record_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +38,13 @@ class Step:
             act()
 
     def _wait(self, lack: Callable[[], str], error: Callable[[str], SwitchError]) -> None:
-        """Wait until nothing is lacking."""
+        """Wait until nothing is lacking.
+
+        :param lack: looks what is, and may be called again at any time.
+        """
         deadline = time.monotonic() + (0 if self.check else self.timeout)
         while not self.check:
-            reason = lack()
+            reason = answered(lack, deadline)
             if not reason:
                 return
             if time.monotonic() > deadline:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError, KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import answered
 from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def _wait_until_gone(client: KubeClient, pods: Mapping[str, ObjectRef], timeout:
     """Wait until these very pods are gone: a StatefulSet makes another of the same name at once, for a node to come."""
     deadline = time.monotonic() + timeout
     left = dict(pods)
-    while left := {uid: ref for uid, ref in left.items() if _is_there(client, ref, uid)}:
+    while left := answered(partial(_still_there, client, left), deadline):
         if time.monotonic() > deadline:
             raise KubeError(
                 ", ".join(map(str, left.values())),
@@ -106,9 +108,9 @@ def _wait_until_gone(client: KubeClient, pods: Mapping[str, ObjectRef], timeout:
         time.sleep(POLL_SECONDS)
 
 
-def _is_there(client: KubeClient, ref: ObjectRef, uid: str) -> bool:
-    live = client.get(ref)
-    return live is not None and live["metadata"]["uid"] == uid
+def _still_there(client: KubeClient, pods: Mapping[str, ObjectRef]) -> dict[str, ObjectRef]:
+    read = {uid: client.get(ref) for uid, ref in pods.items()}
+    return {uid: pods[uid] for uid, live in read.items() if live is not None and live["metadata"]["uid"] == uid}
 
 
 def release(client: KubeClient, *, check: bool) -> list[str]:

@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError, UnreachableError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import hopeless, not_ready, why_held
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.reading import observe
 from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object, ObjectRef
@@ -25,6 +26,29 @@ if TYPE_CHECKING:
 FIRST_POLL_SECONDS = 0.1
 POLL_SECONDS = 1.0
 SHOWN = 10
+# What stands before an API server says while that is away (RFC 9110, 15.6): no such server, none of them, none in time.
+AWAY = {502, 503, 504}
+Result = TypeVar("Result")
+
+
+def answered(look: Callable[[], Result], deadline: float) -> Result:
+    """What somebody finds who reads; an API server that goes away meanwhile is asked again until the time is up.
+
+    It is restarted while its host's certificates, flags or network change, which is just when somebody waits here.
+
+    :param look: reads, and may be called again.
+    :param deadline: on the monotonic clock, in seconds.
+    :raises KubeError: it still does not answer then, or it refuses.
+    """
+    while True:
+        try:
+            return look()
+        except KubeError as error:
+            is_away = isinstance(error, UnreachableError) or error.status in AWAY
+            if not is_away or time.monotonic() > deadline:
+                raise
+            tell(f"the API server does not answer: {error.seen}")
+        time.sleep(POLL_SECONDS)
 
 
 def wait_ready(
@@ -38,14 +62,14 @@ def wait_ready(
     """
     deadline = time.monotonic() + timeout
     pause = FIRST_POLL_SECONDS
-    left: Iterable[ObjectRef] = [ref_of(obj) for obj in objects]
+    left = [ref_of(obj) for obj in objects]
     while True:
-        reasons = _reasons(client, left, conditions)
+        reasons = answered(partial(_reasons, client, left, conditions), deadline)
         if not reasons:
             return
         if time.monotonic() > deadline:
             raise _not_ready_after(reasons, timeout)
-        left = reasons
+        left = list(reasons)
         tell(several(f"{ref}: {reason}" for ref, reason in reasons.items()))
         time.sleep(pause)
         pause = min(POLL_SECONDS, 2 * pause)
@@ -63,7 +87,7 @@ def wait_served(client: KubeClient, definitions: Sequence[Object], timeout: floa
     pause = FIRST_POLL_SECONDS
     left = list(definitions)
     while True:
-        left = [definition for definition in left if not _is_served(client, definition)]
+        left = answered(partial(_unserved, client, left), deadline)
         if not left:
             return
         if time.monotonic() > deadline:
@@ -77,6 +101,10 @@ def wait_served(client: KubeClient, definitions: Sequence[Object], timeout: floa
                 client.forget_kinds(api_version)
 
 
+def _unserved(client: KubeClient, definitions: Sequence[Object]) -> list[Object]:
+    return [definition for definition in definitions if not _is_served(client, definition)]
+
+
 def _is_served(client: KubeClient, definition: Object) -> bool:
     kind = definition["spec"]["names"]["kind"]
     return all(client.serves(api_version, kind) for api_version in _versions(definition))
@@ -87,9 +115,8 @@ def _versions(definition: Object) -> list[str]:
     return [f"{spec['group']}/{version['name']}" for version in spec["versions"] if version.get("served")]
 
 
-def _reasons(client: KubeClient, refs: Iterable[ObjectRef], conditions: Sequence[Condition]) -> dict[ObjectRef, str]:
+def _reasons(client: KubeClient, refs: Sequence[ObjectRef], conditions: Sequence[Condition]) -> dict[ObjectRef, str]:
     """Why the objects that are not ready are not."""
-    refs = list(refs)
     observed = observe(client, refs)
     reasons: dict[ObjectRef, str] = {}
     for ref in refs:
@@ -124,8 +151,7 @@ def wait_gone(client: KubeClient, refs: Iterable[ObjectRef], deadline: float) ->
     pause = FIRST_POLL_SECONDS
     left = list(refs)
     while left:
-        observed = observe(client, left)
-        there = {ref: live for ref in left if (live := observed.read(client, ref)) is not None}
+        there = answered(partial(_there, client, left), deadline)
         if there and time.monotonic() > deadline:
             ref, live = next(iter(there.items()))
             others = f" ({len(there) - 1} more objects wait too)" if len(there) > 1 else ""
@@ -140,6 +166,11 @@ def wait_gone(client: KubeClient, refs: Iterable[ObjectRef], deadline: float) ->
             tell(several(f"{ref} is being deleted; {why_held(live)}" for ref, live in there.items()))
             time.sleep(pause)
             pause = min(POLL_SECONDS, 2 * pause)
+
+
+def _there(client: KubeClient, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Object]:
+    observed = observe(client, refs)
+    return {ref: live for ref in refs if (live := observed.read(client, ref)) is not None}
 
 
 def wait_if_going(client: KubeClient, ref: ObjectRef, timeout: float) -> None:
