@@ -266,6 +266,34 @@ def test_operator_mode_says_where_pods_run_and_where_images_come_from(operated: 
         assert "typhaDeployment" not in spec_of(client, INSTALLATION)
 
 
+def test_peers_and_digests_that_are_not_named_any_more_go(operated: str) -> None:
+    calico, client = module(operated), connect({"kubeconfig": operated})
+    given = source("v3.31.7")
+    peers = [{"name": f"rack-{one}", "spec": {"peerIP": f"192.0.2.{one}", "asNumber": 64512}} for one in (1, 2)]
+    foreign = ObjectRef("crd.projectcalico.org/v1", "BGPPeer", "mine")
+    with CalicoOperatorDouble(operated):
+        calico.succeeds(bgp=True, bgp_peers=peers, digests={"calico/node": DIGEST}, **given)
+        spec = {"peerIP": "192.0.2.9", "asNumber": 64512}
+        client.create(
+            {"apiVersion": foreign.api_version, "kind": "BGPPeer", "metadata": {"name": "mine"}, "spec": spec}
+        )
+        less = {"bgp": True, "bgp_peers": peers[:1], **given}
+        gone = [
+            {"object": "BGPPeer 'rack-2'", "action": "deleted"},
+            {"object": "ImageSet 'calico-v3.31.7'", "action": "deleted"},
+        ]
+        for check in (True, False):
+            changes = calico.succeeds(check=check, **less)["changes"]
+            assert sorted((one for one in changes if one["action"] == "deleted"), key=str) == sorted(gone, key=str)
+        assert calico.succeeds(**less)["changed"] is False
+        left = {one["metadata"]["name"] for one in client.list(foreign.api_version, "BGPPeer")}
+        assert left == {"rack-1", "mine"}, "somebody else's peer stays"
+        assert pool(client, "default-ipv4-ippool")
+        assert calico.succeeds(**given)["changed"] is True
+        assert [one["metadata"]["name"] for one in client.list(foreign.api_version, "BGPPeer")] == ["mine"]
+        client.delete(foreign, propagation="Background")
+
+
 def test_calicos_state_is_read_from_its_objects(empty: str) -> None:
     info = Module("calico_info", {"kubeconfig": empty})
     assert "the API server serves no IPAMBlock" in info.fails()

@@ -23,7 +23,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     require_sound,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all, converge
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all, converge, prune
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import MANAGER, ObjectRef, flatten
@@ -44,6 +44,8 @@ NAMESPACES = {"operator": "tigera-operator", "manifest": "kube-system"}
 INSTALLATION = ObjectRef(OPERATOR_API, "Installation", "default")
 # What the operator says of calico-node, kube-controllers and Typha.
 STATUS = "calico"
+# What goes when the settings name it no more. Whatever else an older version or other settings had stays.
+PRUNED = frozenset({"BGPPeer", "ImageSet"})
 # The field manager of the operator: its program's name.
 OPERATOR_MANAGER = "operator"
 
@@ -71,7 +73,8 @@ def provide(
 ) -> list[Change]:
     """Apply Calico and wait until it works.
 
-    What an older version had stays: a definition that goes takes what users have said in it along.
+    What an older version had stays: a definition that goes takes what users have said in it along. Peers and digests
+    that are not named any more go at the end: while the operator of before runs, it still needs its own digests.
 
     :param objects: all of Calico's, see :func:`objects_of`.
     :param timeout: seconds to wait.
@@ -93,7 +96,7 @@ def provide(
         apply_all(
             client, [obj for obj in objects if obj["apiVersion"] == CALICO_API], force=force, check=False, owner=OWNER
         )
-    return changes
+    return changes + prune(client, objects, owner=OWNER, kinds=PRUNED, check=check, timeout=timeout)
 
 
 def _beside_the_operator(client: KubeClient, objects: Sequence[Object]) -> tuple[list[Object], frozenset[ObjectRef]]:

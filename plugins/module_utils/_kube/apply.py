@@ -229,3 +229,22 @@ def converge(
     if not check and obsolete | refs != refs:
         client.apply(write_inventory(owner, refs), force=True)
     return changes
+
+
+def prune(
+    client: KubeClient, objects: Sequence[Object], *, owner: str, kinds: frozenset[str], check: bool, timeout: float
+) -> list[Change]:
+    """Delete what an owner applied before and no longer names, of some kinds alone; the rest stays on its list.
+
+    :param objects: all that the owner names now.
+    :param timeout: seconds for what is deleted to go away.
+    :raises KubeError: an object does not go away; the text names what holds it.
+    """
+    live = client.get(inventory_ref(owner))
+    listed = read_inventory(owner, live) if live else set()
+    named = {identity(ref_of(obj)) for obj in placed(client, objects)}
+    obsolete = {ref for ref in listed if ref.kind in kinds and identity(ref) not in named}
+    changes = delete_all(client, stubs(obsolete), check=check, timeout=timeout, owner=owner)
+    if obsolete and not check:
+        client.apply(write_inventory(owner, listed - obsolete), force=True)
+    return changes
