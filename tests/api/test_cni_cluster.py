@@ -143,6 +143,19 @@ def test_one_that_runs_is_not_cleaned_up(ring: str, client: KubeClient) -> None:
     assert "the run refuses unless it is gone by then" in str(cleanup.succeeds(check=True)["warnings"])
 
 
+@pytest.mark.parametrize("cni", ["calico", "flannel"])
+def test_a_part_of_one_that_runs_is_not_cleaned_up(ring: str, client: KubeClient, cni: str) -> None:
+    agent(client, "canal", "docker.io/calico/node:v3.28.5")
+    notes = {"projectcalico.org/IPv4Address": "192.0.2.1/24", "flannel.alpha.coreos.com/public-ip": "192.0.2.1"}
+    annotate(client, **notes)
+    cleanup = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": cni})
+    assert f"CNI {cni}: DaemonSet 'kube-system/canal' is still there" in cleanup.fails()
+    assert "DaemonSet 'kube-system/canal' is still there" in str(cleanup.succeeds(check=True)["warnings"])
+    node = client.get(NODE)
+    assert node
+    assert node["metadata"]["annotations"] == {**FOREIGN, **notes}
+
+
 @pytest.mark.parametrize("options", [{}, {"cni": "antrea"}, {"cni": "calico", "wait_timeout": "soon"}])
 def test_bad_input_is_named(ring: str, options: dict[str, Any]) -> None:
     message = Module("cni_cluster_cleanup", {"kubeconfig": ring}).fails(**options)

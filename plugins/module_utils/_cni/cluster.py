@@ -134,9 +134,11 @@ def clean_cluster(client: KubeClient, cni: str, *, check: bool, timeout: float) 
 
 
 def agents_of(client: KubeClient, cni: str) -> list[str]:
-    """The CNI's DaemonSets that are there."""
+    """The DaemonSets that are there of the CNI, and of one that the CNI is a part of and shares all it makes with."""
+    wholes = [whole for whole, parts in PARTS.items() if cni in parts]
+    marks = [MARKS[one].agents for one in (cni, *wholes)]
     named = client.list("apps/v1", "DaemonSet", accept=NAMES_ONLY)
-    return [str(ref_of(one)) for one in named if MARKS[cni].agents.fullmatch(one["metadata"]["name"])]
+    return [str(ref_of(one)) for one in named if any(agents.fullmatch(one["metadata"]["name"]) for agents in marks)]
 
 
 def _require_gone(client: KubeClient, cni: str) -> None:
