@@ -18,7 +18,13 @@ author:
 extends_documentation_fragment:
   - netops.kubernetes.attributes.reading
   - netops.kubernetes.connection
-options: {}
+options:
+  expected:
+    description:
+      - The CNI that is to be installed. Agents of it that would run beside those of the collection's role are an error,
+        such as a DaemonSet of Flannel in C(kube-system) by an older manifest.
+    type: str
+    choices: [calico, cilium, flannel]
 """
 
 EXAMPLES = r"""
@@ -85,17 +91,22 @@ api_requests:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import presence
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import presence, require_own_place
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**argument_spec(), "expected": {"type": "str", "choices": ["calico", "cilium", "flannel"]}},
+        supports_check_mode=True,
+    )
 
     def job() -> dict[str, Any]:
         client = connect(module.params)
+        if module.params["expected"]:
+            require_own_place(client, module.params["expected"])
         found = presence(client)
         return {"changed": False, **found, "api_requests": client.requests}
 

@@ -167,6 +167,22 @@ def test_somebody_elses_field_of_the_installation_is_named(operated: str) -> Non
         assert calico.succeeds(force_conflicts=True, **source("v3.31.7"))["changed"] is True
 
 
+def test_an_operators_calico_of_somebody_else_gets_no_second_one(empty: str) -> None:
+    calico, client = module(empty), connect({"kubeconfig": empty})
+    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "calico-system"}})
+    labels = {"k8s-app": "calico-node"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "calico-node", "image": "node"}]}}
+    place = {"name": "calico-node", "namespace": "calico-system"}
+    spec = {"selector": {"matchLabels": labels}, "template": pod}
+    client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": place, "spec": spec})
+    for check in (True, False):
+        message = calico.fails(check=check, **source("v3.28.5", "manifest"))
+        assert "mode: DaemonSet 'calico-system/calico-node' is there, of a Calico that this collection" in message
+        assert "calico_mode: operator" in message
+    assert calico.succeeds(check=True, **source("v3.31.7"))["changed"] is True
+    assert not list(client.list("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
+
+
 def test_manifest_mode_through_three_versions_and_away(empty: str) -> None:
     calico, client = module(empty), connect({"kubeconfig": empty})
     with CalicoOperatorDouble(empty):

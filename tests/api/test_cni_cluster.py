@@ -91,6 +91,17 @@ def test_one_mixed_and_leftovers_are_told_apart(ring: str, client: KubeClient) -
     assert (mixed["cnis"]["cilium"]["version"], mixed["cnis"]["cilium"]["managed_by"]) == ("v1.20.0", "Helm")
 
 
+def test_the_same_cni_a_second_time_is_refused(ring: str, client: KubeClient) -> None:
+    info = Module("cni_cluster_info", {"kubeconfig": ring})
+    assert info.succeeds(expected="flannel")["state"] == "none"
+    agent(client, "kube-flannel-ds", "quay.io/coreos/flannel:v0.14.0")
+    message = info.fails(expected="flannel")
+    assert "CNI flannel: DaemonSet 'kube-system/kube-flannel-ds' is there, which would run beside" in message
+    assert "Remove that one as it was installed" in message
+    agent(client, "cilium", "quay.io/cilium/cilium:v1.20.0")
+    assert info.succeeds(expected="cilium")["state"] == "mixed"
+
+
 def test_state_matrix_of_the_cleanup_leaves_what_is_beside(ring: str, client: KubeClient) -> None:
     cleanup = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "calico", "wait_timeout": 60})
     annotate(client, **{"projectcalico.org/IPv4Address": "192.0.2.1/24", "flannel.alpha.coreos.com/public-ip": "x"})

@@ -23,6 +23,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     require_sound,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import agents_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all, converge, prune
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 OWNER = "calico"
 NAMESPACES = {"operator": "tigera-operator", "manifest": "kube-system"}
 INSTALLATION = ObjectRef(OPERATOR_API, "Installation", "default")
+MANIFESTS_AGENT = ObjectRef("apps/v1", "DaemonSet", "calico-node", NAMESPACES["manifest"])
 # What the operator says of calico-node, kube-controllers and Typha.
 STATUS = "calico"
 # What goes when the settings name it no more. Whatever else an older version or other settings had stays.
@@ -113,9 +115,22 @@ def _beside_the_operator(client: KubeClient, objects: Sequence[Object]) -> tuple
 
 
 def _require_same_mode(client: KubeClient, calico: Calico) -> None:
-    """The two modes lay down the same names in other places: the one that is there goes first."""
+    """The two modes lay down the same names in other places: the one that is there goes first, whoever installed it.
+
+    The operator takes over what a manifest has installed (docs.tigera.io, Migrate to an operator-managed installation);
+    the other way round there would be two agents on each node.
+    """
     live = client.get(inventory_ref(OWNER))
     if live is None:
+        found = [str(INSTALLATION)] if client.get(INSTALLATION) else []
+        found += [agent for agent in agents_of(client, "calico") if agent != str(MANIFESTS_AGENT)]
+        if found and calico.mode == "manifest":
+            raise KubeError(
+                "mode",
+                f"{', '.join(found)} is there, of a Calico that this collection has not installed",
+                f"no Calico, or {MANIFESTS_AGENT}, which is taken over",
+                "Keep an operator's Calico with calico_mode: operator, or remove that one as it was installed",
+            )
         return
     listed = read_inventory(OWNER, live)
     there = "operator" if any(ref.kind == INSTALLATION.kind for ref in listed) else "manifest"

@@ -38,6 +38,17 @@ class PresenceError(NetopsError):
     """A CNI that still runs, where what it has left is to be removed."""
 
 
+# The agents that the roles lay down, and take over where somebody else has.
+OWN_AGENTS = {
+    cni: {str(ObjectRef("apps/v1", "DaemonSet", name, place)) for place, name in agents}
+    for cni, agents in {
+        "calico": [("calico-system", "calico-node"), ("kube-system", "calico-node")],
+        "cilium": [("kube-system", "cilium")],
+        "flannel": [("kube-flannel", "kube-flannel-ds")],
+    }.items()
+}
+
+
 def presence(client: KubeClient) -> dict[str, Any]:
     """Which CNIs the cluster has: those that run, and what others have left.
 
@@ -110,6 +121,22 @@ def state_of(cnis: Mapping[str, Mapping[str, Any]]) -> str:
     if {cni for cni, told in cnis.items() if told} - owners:
         return "leftovers"
     return "one" if running else "none"
+
+
+def require_own_place(client: KubeClient, cni: str) -> None:
+    """Refuse to install a CNI beside another installation of it.
+
+    :param cni: a key of OWN_AGENTS, the CNI that is to be installed.
+    :raises PresenceError: its agents run where the collection would not take them over, but add its own.
+    """
+    others = [agent for agent in agents_of(client, cni) if agent not in OWN_AGENTS[cni]]
+    if others:
+        raise PresenceError(
+            f"CNI {cni}",
+            f"{', '.join(others)} is there, which would run beside {' or '.join(sorted(OWN_AGENTS[cni]))}",
+            "no agents of it elsewhere",
+            "Remove that one as it was installed; pods keep their network until its successor's agents are there",
+        )
 
 
 # ---- what one has left ---------------------------------------------------------------------------------------------
