@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tests.kernel.conftest import Namespace, Network
 
 FILTER = str(Path(__file__).parents[1] / "support" / "bpf_filter.py")
+# As CRI-O's package lays it down (github.com/cri-o/cri-o, contrib/cni).
+CRIO = """\
+{"cniVersion": "1.0.0", "name": "crio", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
+ "ipam": {"type": "host-local", "routes": [{"dst": "0.0.0.0/0"}], "ranges": [[{"subnet": "10.85.0.0/16"}]]}}]}
+"""
 # Beside every CNI: names that only look like one's own.
 FOREIGN_CHAINS = """\
 *filter
@@ -265,6 +270,27 @@ def test_a_filter_of_somebody_else_stays_at_the_same_device(host: Host) -> None:
     host.module.succeeds(cni="cilium")
     assert host.state() == before
     assert "somebodys" in "".join(before["filters ingress"])
+
+
+def test_the_folder_that_a_runtime_watches_stays(host: Host) -> None:
+    folder = host.root / "etc/cni/net.d"
+    for file in folder.iterdir():
+        file.unlink()
+    host.make((), "", ("etc/cni/net.d/10-flannel.conflist",))
+    there = folder.stat().st_ino
+    host.module.succeeds(cni="flannel")
+    assert not list(folder.iterdir())
+    assert folder.stat().st_ino == there
+
+
+@pytest.mark.parametrize(("address", "stays"), [("10.85.0.1/16", True), ("10.244.1.1/24", False)])
+def test_a_bridge_of_the_runtimes_own_stays(host: Host, address: str, *, stays: bool) -> None:
+    made = (("ip", "link", "add", "cni0", "type", "bridge"), ("ip", "address", "add", address, "dev", "cni0"))
+    host.make(made, "", ())
+    (host.root / "etc/cni/net.d/11-crio-ipv4-bridge.conflist").write_text(CRIO)
+    removed = host.module.succeeds(cni="flannel")["removed"]
+    assert ("link cni0" not in removed) == stays
+    assert any(line.startswith("cni0 ") for line in host.state()["links"]) == stays
 
 
 def test_routes_stay_where_the_pod_networks_are_not_named(host: Host) -> None:

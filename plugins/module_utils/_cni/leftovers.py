@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import Traces
     from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Network
 
-# The container runtime and the reference plugins share these; they go when nothing is in them.
-SHARED_FOLDERS = ("/var/lib/cni/results", "/var/lib/cni/networks", "/var/lib/cni", CONFIGURATIONS)
+# The container runtime and the reference plugins share these; they go when nothing is in them. The folder of
+# configurations stays: containerd watches it, and does not see what comes to another one in its place.
+SHARED_FOLDERS = ("/var/lib/cni/results", "/var/lib/cni/networks", "/var/lib/cni")
+# What the reference plugin bridge calls its device where nobody says (containernetworking/plugins, plugins/main).
+DEFAULT_BRIDGE = "cni0"
 MOUNTS = "/proc/self/mounts"
 FAMILIES = ("-4", "-6")
 # What ip(8) calls a part of a route in JSON, and on its command line.
@@ -106,7 +109,8 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
     """
     traces = TRACES[cni]
     pods = [network("pod network", cidr) for cidr in pod_cidrs]
-    links = tuple(sorted(path.name for path in Path("/sys/class/net").iterdir() if traces.links.fullmatch(path.name)))
+    named = sorted(path.name for path in Path("/sys/class/net").iterdir() if traces.links.fullmatch(path.name))
+    links = tuple(link for link in named if link not in _bridges_of_others(traces))
     folders = tuple(path for path in traces.folders if Path(path).is_dir())
     listed = set(require(["nft", "list", "tables"]).splitlines()) if exists("nft") and traces.nft_tables else set()
     return Leftovers(
@@ -123,6 +127,47 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
         folders=folders,
         parents=traces.parents,
     )
+
+
+def _bridges_of_others(traces: Traces) -> Iterable[str]:
+    """Bridges that bear an address of a configuration that stays, such as CRI-O's own, whose bridge is ``cni0`` too.
+
+    A configuration alone says nothing: CRI-O's lies beside that of many a CNI, and is never used.
+    """
+    own = {path for pattern in traces.files for path in _files(pattern)}
+    for path in (one for ending in ("conf", "conflist", "json") for one in _files(f"{CONFIGURATIONS}/*.{ending}")):
+        if path not in own:
+            for name, subnets in bridges_of(files.read(path) or ""):
+                if any(_is_within(address, subnets) for address in _addresses(name)):
+                    yield name
+
+
+def bridges_of(text: str) -> list[tuple[str, list[str]]]:
+    """The bridges that a CNI configuration makes, each with the networks of their addresses; none where it is no such.
+
+    :param text: of a file in the folder of configurations.
+    """
+    try:
+        content = json.loads(text)
+        plugins = [one for one in content.get("plugins") or [content] if one["type"] == "bridge"]
+        return [(one.get("bridge") or DEFAULT_BRIDGE, _subnets(one.get("ipam") or {})) for one in plugins]
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return []
+
+
+def _subnets(ipam: Mapping[str, Any]) -> list[str]:
+    ranges = [one.get("subnet") for group in ipam.get("ranges") or [] for one in group]
+    return [str(subnet) for subnet in (ipam.get("subnet"), *ranges) if subnet]
+
+
+def _addresses(device: str) -> list[str]:
+    if not Path("/sys/class/net", device).exists():
+        return []
+    return [str(one["local"]) for link in _listed("address", "show", "dev", device) for one in link["addr_info"]]
+
+
+def _is_within(address: str, subnets: Sequence[str]) -> bool:
+    return any(ipaddress.ip_address(address) in ipaddress.ip_network(subnet, strict=False) for subnet in subnets)
 
 
 def _filters(traces: Traces, links: Sequence[str]) -> Iterable[Filter]:
