@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FLANNEL_PORT, FLANNEL_VNI = 8472, 1
 CALICO_PORT, CALICO_VNI = 4789, 4096
 CILIUM_PORT = 8472
+CILIUM_PORTS = {"vxlan": CILIUM_PORT, "geneve": 6081}
 WEAVE_RANGE = "10.32.0.0/12"
 ANY_NODE = "any node"
 
@@ -235,12 +236,13 @@ def _wanted_cilium(settings: Mapping[str, Any], cidrs: Sequence[str], nodes: Seq
         *(operator.get("clusterPoolIPv6PodCIDRList") or [one for one in cidrs if ":" in one]),
     ]
     chained = (values.get("cni") or {}).get("chainingMode") == "portmap"
+    tunnel = settings["tunnel"]
     return PodNetwork(
         cni="cilium",
         ranges=pod_cidrs(nodes) if per_node else {node.name: () for node in nodes},
         shared=() if per_node else tuple(pools),
         pod_cidrs=pod_cidrs(nodes),
-        port=int(values.get("tunnelPort") or CILIUM_PORT) if settings["tunnel"] != "none" else 0,
+        port=int(values.get("tunnelPort") or CILIUM_PORTS[tunnel]) if tunnel != "none" else 0,
         serves_host_ports=bool(settings["kube_proxy_replacement"]) or chained,
         way_to_other_addresses=(
             "Set cilium_values: {ipam: {mode: kubernetes}}, or name another network in "

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     listed,
@@ -24,10 +24,15 @@ if TYPE_CHECKING:
         Record,
         Wish,
     )
+    from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_networks import PodNetwork
 
 
-def plan_lines(found: Found, wish: Wish) -> list[str]:
-    """What will happen and what it costs, a line each; nothing where nothing is to be done."""
+def plan_lines(found: Found, wish: Wish, source: Optional[PodNetwork], target: PodNetwork) -> list[str]:
+    """What will happen and what it costs, a line each; nothing where nothing is to be done.
+
+    :param source: the network that is there; nothing when a switch is under way.
+    :param target: the network that is wanted.
+    """
     record = record_for(found, wish)
     left = pending(record, found.nodes)
     if found.record is None and not source_of(found, wish):
@@ -36,6 +41,7 @@ def plan_lines(found: Found, wish: Wish) -> list[str]:
     lines += [EVICTED, LEFT]
     lines.append(f"Between pods on nodes of both CNIs: {BETWEEN_BOTH[record.way]}")
     lines.append(f"Network policies: {_policy_window(found, record)}")
+    lines += _firewall_lines(source, target)
     for node in left:
         lines.append(_node_line(node, [pod for pod in found.pods if pod.node_name == node.name]))
     lines.append(f"At the end: the objects of {record.source} are removed, with its notes on the nodes")
@@ -57,6 +63,20 @@ BETWEEN_BOTH = {
         "a node of the same CNI is behind them"
     ),
 }
+
+
+def _firewall_lines(source: Optional[PodNetwork], target: PodNetwork) -> list[str]:
+    """What firewalls must let through from the first node's switch on, unless it is what the old CNI has used."""
+    if target.port and source is not None and source.port == target.port:
+        return []
+    tunnel = f"UDP {target.port}" if target.port else "what its encapsulation needs"
+    rule = (
+        f"; with role node_firewall, which opens one CNI's ports, by node_firewall_rules: [{{id: cni-switch, protocol: "
+        f"udp, ports: '{target.port}', peers: [all_nodes]}}]"
+        if target.port
+        else "; role node_firewall opens one CNI's ports, so name those of the other in node_firewall_rules"
+    )
+    return [f"Firewalls: open {tunnel} for {target.cni} between all nodes before it begins{rule}"]
 
 
 def _begun(found: Found, record: Record) -> str:

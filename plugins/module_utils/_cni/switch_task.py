@@ -55,7 +55,7 @@ def plan(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "changed": False,
         "source": record.source,
-        "plan": plan_lines(cluster, wish),
+        "plan": plan_lines(cluster, wish, source, target),
         "pending_nodes": [node.name for node in pending(record, cluster.nodes)],
         "record": asdict(record),
         "pod_cidrs": sorted({*asked["pod_cidrs"], *pool_cidrs(client)}),

@@ -350,9 +350,35 @@ def test_ciliums_nodes_tell_their_addresses() -> None:
 # ---- the plan -------------------------------------------------------------------------------------------------------
 
 
+def plan(found: Found, wish: Wish, source: PodNetwork | None = None, **settings: Any) -> list[str]:
+    """The lines of a switch's plan."""
+    return plan_lines(
+        found, wish, source, wanted(wish.target, {**SETTINGS[wish.target], **settings}, CIDRS, found.nodes)
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "said"),
+    [
+        (
+            "calico",
+            {"vxlan_port": 4789},
+            "open UDP 4789 for calico between all nodes before it begins; with role",
+        ),
+        ("cilium", {"tunnel": "geneve"}, "{id: cni-switch, protocol: udp, ports: '6081', peers: [all_nodes]}"),
+        ("cilium", {"tunnel": "none"}, "open what its encapsulation needs for cilium"),
+        ("calico", {}, ""),
+    ],
+)
+def test_what_firewalls_must_let_through_is_told(target: str, settings: dict[str, Any], said: str) -> None:
+    lines = plan(FOUND, Wish(target, "apart"), flannel(), **settings)
+    assert said in "".join(line for line in lines if line.startswith("Firewalls"))
+    assert bool(said) == any(line.startswith("Firewalls") for line in lines)
+
+
 def test_the_plan_can_be_read() -> None:
     found = replace(FOUND, pods=(replace(WEB, has_empty_dir=True), AGENT), policies={"NetworkPolicy": 3})
-    lines = plan_lines(found, Wish("calico"))
+    lines = plan(found, Wish("calico"), flannel())
     assert lines[0] == "flannel -> calico on 2 nodes, joined; not begun"
     assert "Between pods on nodes of both CNIs: they reach each other all the time" in lines
     assert "Network policies: 3 are enforced on a node from its switch on; flannel enforces none" in lines
@@ -360,13 +386,13 @@ def test_the_plan_can_be_read() -> None:
     assert first.startswith("Node worker: cordon, evict 1 pods (1 lose what is in their emptyDir), clean, new CNI, ")
     assert first.endswith("restart shop/agent-x, verify, uncordon")
     assert second == "Node control: cordon, evict 0 pods, clean, new CNI, verify, uncordon"
-    assert plan_lines(replace(found, installed=("calico",)), Wish("calico")) == []
+    assert plan(replace(found, installed=("calico",)), Wish("calico")) == []
 
 
 def test_the_plan_of_a_switch_that_is_under_way() -> None:
     record = Record("flannel", "calico", "calico", "joined")
     nodes = (replace(NODES[0], schedulable=False), replace(NODES[1], label="calico", step="open"))
-    lines = plan_lines(replace(FOUND, nodes=nodes, record=record), Wish("flannel"))
+    lines = plan(replace(FOUND, nodes=nodes, record=record), Wish("flannel"))
     assert lines[0] == "calico -> flannel on 2 nodes, joined; 1 nodes done, on the way back"
     assert lines[-2].startswith("Node worker: ")
     assert lines[-2].endswith("verify, uncordon (goes on where it was interrupted)")
@@ -382,12 +408,12 @@ def test_the_plan_of_a_switch_that_is_under_way() -> None:
 )
 def test_while_which_policies_are_not_enforced(source: str, target: str, way: str, said: str) -> None:
     found = replace(FOUND, installed=(source,), policies={"NetworkPolicy": 3})
-    [line] = [line for line in plan_lines(found, Wish(target, way)) if line.startswith("Network policies")]
+    [line] = [line for line in plan(found, Wish(target, way)) if line.startswith("Network policies")]
     assert said in line
 
 
 def test_apart_says_what_it_costs() -> None:
-    [line] = [line for line in plan_lines(FOUND, Wish("cilium", "apart")) if line.startswith("Between pods")]
+    [line] = [line for line in plan(FOUND, Wish("cilium", "apart")) if line.startswith("Between pods")]
     assert "they do not reach each other, from the first node's switch to the last one's" in line
 
 
