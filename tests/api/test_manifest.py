@@ -9,14 +9,13 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, stubs
 from tests.support.modules import Module, state_matrix
-
-if TYPE_CHECKING:
-    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
 MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[2] / ".." / "shared" / "mirror")))
 
@@ -122,6 +121,35 @@ def test_secret_values_are_never_shown(manifest: Module) -> None:
         shown = str(result["diff"]) + str(result["changes"])
         assert "correct horse" not in shown
         assert "Y29ycmVjdCBob3JzZQ" not in shown
+        assert "correct horse" not in str(result["invocation"])
+        assert result["invocation"]["module_args"]["definitions"][0]["kind"] == "Secret"
+    rotated = {**secret, "stringData": {"password": "correct mules"}}
+    [change] = manifest.succeeds(definitions=[rotated], diff=True)["diff"]
+    assert change["before"] != change["after"]
+    assert "correct mules" not in str(manifest.fails(definitions=[rotated], src=["/nonexistent"]))
+
+
+def test_what_somebody_takes_over_meanwhile_is_kept(
+    manifest: Module, client: KubeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest.succeeds(definitions=[config_map("default", "taken", key="value"), config_map("default", "busy", key="a")])
+    delete = KubeClient.delete
+
+    def late(self: KubeClient, ref: ObjectRef, **options: Any) -> bool:
+        monkeypatch.undo()
+        self.patch(taken, {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}})
+        self.patch(busy, {"data": {"key": "b"}})
+        return delete(self, ref, **options)
+
+    taken, busy = (ObjectRef("v1", "ConfigMap", name, "default") for name in ("taken", "busy"))
+    monkeypatch.setattr(KubeClient, "delete", late)
+    changes = delete_all(client, stubs([taken]), check=False, timeout=30.0)
+    assert [change.action for change in changes] == ["kept"]
+    assert client.get(taken)
+    monkeypatch.setattr(KubeClient, "delete", late)
+    changes = delete_all(client, stubs([busy]), check=False, timeout=30.0)
+    assert [change.action for change in changes] == ["deleted"]
+    client.delete(taken, propagation="Background")
 
 
 def test_killed_while_it_applies_the_next_run_completes(manifest: Module, client: KubeClient) -> None:

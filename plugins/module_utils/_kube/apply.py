@@ -23,6 +23,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     Object,
     ObjectRef,
     comparable,
+    compared,
     definer_of,
     identity,
     merged,
@@ -148,7 +149,7 @@ def _apply(client: KubeClient, job: _Job, obj: Object) -> Change:
         return Change(ref, "created", {}, comparable(after))
     if same(before, after):
         return Change(ref, "unchanged", {}, {})
-    return Change(ref, "changed", comparable(before), comparable(after))
+    return Change(ref, "changed", *compared(before, after))
 
 
 def _apply_patiently(client: KubeClient, obj: Object, job: _Job) -> Object:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import dump
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,4 +26,7 @@ def run_shown(module: AnsibleModule, task: Callable[..., Mapping[str, Any]]) -> 
     :param task: takes the module's options, what makes readable text of an object, ``check`` and ``diff``.
     """
     asked_for = module._diff  # noqa: SLF001 - Ansible has no public name for --diff
-    run(module, lambda: task(module.params, dump, check=module.check_mode, diff=asked_for))
+    asked = module.params
+    # Ansible shows with -vvv what a module was called with, how ever it ends.
+    module.params = without_secrets(asked)
+    run(module, lambda: task(asked, dump, check=module.check_mode, diff=asked_for))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -204,6 +205,39 @@ def comparable(obj: Mapping[str, Any]) -> Object:
         if LAST_APPLIED in (result["metadata"].get("annotations") or {}):
             result["metadata"]["annotations"][LAST_APPLIED] = "(hidden)"
     return result
+
+
+def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Object, Object]:
+    """An object before and after as in :func:`comparable`, with what has changed in a Secret told as such.
+
+    By its length alone a value that was rotated would look as it did.
+    """
+    shown = comparable(before), comparable(after)
+    if before.get("kind") == after.get("kind") == "Secret":
+        for field in ("data", "stringData"):
+            values = (before.get(field) or {}, after.get(field) or {})
+            for key in values[0].keys() & values[1].keys():
+                if values[0][key] != values[1][key]:
+                    shown[1][field][key] += ", others than before"
+    return shown
+
+
+SECRET = re.compile(r"""kind["']?\s*:\s*["']?Secret\b""")
+
+
+def without_secrets(value: Any) -> Any:
+    """A copy of a module's options in which no value of a Secret is left, for those who read what it was called with.
+
+    :param value: mappings, lists and texts, which may hold Kubernetes objects, in YAML or JSON too.
+    """
+    if isinstance(value, str):
+        return f"({len(value)} characters with a Secret)" if SECRET.search(value) else value
+    if isinstance(value, list):
+        return [without_secrets(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    hidden = ("data", "stringData") if value.get("kind") == "Secret" else ()
+    return {key: "(hidden)" if key in hidden else without_secrets(one) for key, one in value.items()}
 
 
 def same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

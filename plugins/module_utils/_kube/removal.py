@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import UnknownKindError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError, UnknownKindError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import (
     inventory_ref,
     is_owned,
@@ -19,6 +19,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import comparable, ref_of, waves
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.reading import observe
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import ATTEMPTS
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone
 
 if TYPE_CHECKING:
@@ -78,10 +79,18 @@ def _delete(client: KubeClient, observed: Observed, ref: ObjectRef, *, check: bo
         before = observed.read(client, ref)
     except UnknownKindError:
         before = None
-    if before is None:
-        return Change(ref, "absent", {}, {})
-    if not is_owned(before, owner):
-        return Change(ref, "kept", {}, {})
-    if not check:
-        client.delete(ref)
-    return Change(ref, "deleted", comparable(before), {})
+    attempt = 0
+    while before is not None and is_owned(before, owner):
+        try:
+            if not check:
+                # What was judged and nothing else: somebody may take it over, or make another of its name, meanwhile.
+                metadata = before["metadata"]
+                client.delete(ref, version=metadata["resourceVersion"], uid=metadata["uid"])
+        except ConflictError:
+            attempt += 1
+            if attempt == ATTEMPTS:
+                raise
+            before = client.get(ref)
+        else:
+            return Change(ref, "deleted", comparable(before), {})
+    return Change(ref, "absent" if before is None else "kept", {}, {})

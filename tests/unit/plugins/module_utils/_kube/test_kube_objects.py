@@ -12,6 +12,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes im
     TOTAL_LIMIT,
     bounded,
     diff_of,
+    differences,
     diffs_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import conflicts_of
@@ -26,11 +27,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     ManifestError,
     ObjectRef,
     comparable,
+    compared,
     definer_of,
     flatten,
     identity,
     ref_of,
     waves,
+    without_secrets,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import (
     Condition,
@@ -90,6 +93,29 @@ def test_secrets_are_masked_in_annotations_too() -> None:
     secret = thing("Secret", data={"key": "aHVudGVy"})
     secret["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "aHVudGVy"}
     assert "aHVudGVy" not in str(comparable(secret))
+
+
+def test_a_rotated_secret_differs_and_shows_no_value() -> None:
+    secrets = [thing("Secret", data={"key": value, "other": "b"}) for value in ("aHVudGVy", "aHVudGVz")]
+    before, after = compared(*secrets)
+    assert list(differences(before, after)) == [("data.key", "(8 characters)", "(8 characters), others than before")]
+    assert compared(secrets[0], secrets[0]) == (comparable(secrets[0]), comparable(secrets[0]))
+
+
+def test_what_a_module_was_called_with_shows_no_secret() -> None:
+    secret = thing("Secret", data={"key": "aHVudGVy"})
+    texts = ["kind: Secret\nstringData:\n  key: aHVudGVy\n", '{"kind": "Secret", "data": {"key": "aHVudGVy"}}']
+    pod = thing("Pod", spec={"volumes": [{"secret": {"secretName": "one"}}]})
+    given: dict[str, Any] = {
+        "definitions": [secret, {"kind": "List", "items": [secret]}, *texts, pod],
+        "src": None,
+        "wait": True,
+    }
+    shown = without_secrets(given)
+    assert "aHVudGVy" not in str(shown)
+    assert (shown["definitions"][-1], shown["wait"]) == (pod, True)
+    assert given["definitions"][0] is secret
+    assert secret["data"] == {"key": "aHVudGVy"}
 
 
 def test_the_inventory_reads_back_and_is_nobody_elses() -> None:
