@@ -234,8 +234,9 @@ def nodes_of(client: KubeClient, cni: str) -> set[str]:
         labels = agent["spec"]["selector"]["matchLabels"]
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         pods = client.list("v1", "Pod", agent["metadata"]["namespace"], selector)
-        names |= {pod["spec"]["nodeName"] for pod in pods if not pod["metadata"].get("deletionTimestamp")}
-    return names
+        # One that was just made has no node yet.
+        names |= {pod["spec"].get("nodeName", "") for pod in pods if not pod["metadata"].get("deletionTimestamp")}
+    return names - {""}
 
 
 def require_everywhere(client: KubeClient, cni: str) -> None:
