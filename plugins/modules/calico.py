@@ -160,9 +160,9 @@ options:
     default: []
   digests:
     description:
-      - Digests in place of tags, by the image's name, such as V(node). In mode V(operator) by V(operator) for its own
-        image, else by upstream's folder and name, such as V(calico/node); there every image must have one that the
-        operator starts, or none.
+      - Digests of images, as sha256:HEX by the image's name, such as V(node). In mode V(operator) by V(operator) for
+        its own image, else by upstream's folder and name, such as V(calico/node); there every image must have one that
+        the operator starts, or none.
     type: dict
     default: {}
   installation:

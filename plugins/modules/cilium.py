@@ -102,7 +102,7 @@ options:
     elements: str
     default: []
   digests:
-    description: Digests in place of tags, by the image's name, such as V(cilium).
+    description: Digests of images, as sha256:HEX by the image's name, such as V(cilium).
     type: dict
     default: {}
   node_selector:

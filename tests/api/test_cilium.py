@@ -103,6 +103,15 @@ def test_a_closed_network_and_the_chart_as_an_archive(cilium: Module, programs: 
     assert all(image.startswith("r.example.com/") for image in result["images"])
 
 
+def test_pinned_images_still_tell_their_version(cilium: Module, ring: str) -> None:
+    digest = f"sha256:{'0' * 64}"
+    with WorkloadsDouble(ring):
+        pinned = {"digests": {"cilium": digest}, "registry": "r.example.com:5000"}
+        first = state_matrix(cilium, **pinned)
+        assert f"r.example.com:5000/cilium/cilium:v1.20.0@{digest}" in first["images"]
+        assert cilium.succeeds(state="absent")["changed"] is True
+
+
 def test_what_helm_has_rendered_elsewhere_is_taken(cilium: Module, programs: Path, tmp_path: Path) -> None:
     command = [str(programs / "helm"), "template", "cilium", str(programs / "cilium-chart")]
     command += ["--namespace", "kube-system", "--kube-version", "1.36.3"]
@@ -136,6 +145,8 @@ def test_more_than_one_minor_version_at_once_is_refused(cilium: Module, client: 
         ({"chart_ref": "/etc"}, "chart '/etc': it has no Chart.yaml"),
         ({"chart_ref": "/etc/hostname"}, "chart '/etc/hostname': it cannot be unpacked"),
         ({"chart_ref": "https://example.com/cilium.tgz"}, "it has no checksum"),
+        ({"digests": {"cilium": "v1"}}, "digest of image 'cilium': 'v1'; expected sha256: and 64 hexadecimal digits"),
+        ({"digests": {"cilum": f"sha256:{'0' * 64}"}}, "digest of image 'cilum': no such image is in the manifests"),
         ({"helm": "/nonexistent/helm"}, "program '/nonexistent/helm': it is not installed on this node"),
     ],
 )

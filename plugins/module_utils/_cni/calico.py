@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import DIGEST
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import (
     Placement,
     override,
@@ -34,7 +35,6 @@ DATAPLANES = ("Iptables", "Nftables", "BPF")
 NFTABLES_SINCE = (3, 31)
 DISABLED_POOLS_SINCE = (3, 31)
 POOL_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # What the operator's own image is called among the digests: it is in no ImageSet that the operator would read.
 OPERATOR_IMAGE = "operator"
 NODE, CONTROLLERS, TYPHA = "calico-node", "calico-kube-controllers", "calico-typha"
@@ -84,7 +84,7 @@ class Calico:
     :param image_path: the folder of the images in that registry.
     :param installation: further fields of the Installation's spec.
     :param felix: further fields of the default FelixConfiguration's spec.
-    :param digests: digests in place of tags, by the image's name; with the operator by ``FOLDER/NAME``, but its own.
+    :param digests: by the image's name; with the operator by ``FOLDER/NAME``, but its own.
     :param node: where calico-node runs, and what it may use.
     :param control_plane: the same of kube-controllers; in operator mode of what else the operator starts too.
     :param typha: the same of Typha.

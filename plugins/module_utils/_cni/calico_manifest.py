@@ -23,7 +23,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     CalicoError,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import typha_source
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, names_of, relocate
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import (
+    Registry,
+    names_of,
+    relocate,
+    require_digests,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import place
 
 if TYPE_CHECKING:
@@ -102,13 +107,10 @@ def _edit_typha(calico: Calico, objects: Sequence[Object], data: dict[str, str])
 
 
 def _require_images(calico: Calico, objects: Sequence[Object]) -> None:
-    """A digest that no image gets would leave it with its tag, unnoticed."""
-    known = names_of(objects)
-    for name in calico.digests:
-        if name not in known and (calico.mode == "manifest" or name == OPERATOR_IMAGE):
-            raise CalicoError(
-                f"digest of image '{name}'", "no such image is in the manifests", f"one of {', '.join(known)}"
-            )
+    """In mode operator the manifests name the operator's own image alone."""
+    own = calico.mode == "manifest"
+    given = {name: digest for name, digest in calico.digests.items() if own or name == OPERATOR_IMAGE}
+    require_digests(given, names_of(objects), CalicoError)
 
 
 def _edit_node(calico: Calico, daemon_set: Object, data: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import require_step
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import CILIUM_GROUP
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change
@@ -35,12 +36,9 @@ GENERATED = ("tls.crt", "ca.key")
 
 
 def version_that_runs(client: KubeClient) -> str:
-    """The version of the agents, by their image's tag; empty when there are none."""
+    """The version of the agents, by their image's tag; empty when there are none, or a digest alone names the image."""
     live = client.get(AGENTS)
-    if live is None:
-        return ""
-    image = str(live["spec"]["template"]["spec"]["containers"][0]["image"]).partition("@")[0]
-    return image.rpartition(":")[2]
+    return parsed(live["spec"]["template"]["spec"]["containers"][0]["image"]).tag if live else ""
 
 
 def authority(client: KubeClient) -> dict[str, Any]:

@@ -21,7 +21,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_char
     version_in,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_cluster import authority, provide, remove
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, images, relocate
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import (
+    Registry,
+    images,
+    names_of,
+    relocate,
+    require_digests,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
@@ -61,6 +67,7 @@ def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
     client = connect(asked)
     objects = _from_chart(client, wanted, asked) if asked["chart_ref"] else load([], asked["src"], asked["checksum"])
     objects = copy.deepcopy(objects)
+    require_digests(asked["digests"], names_of(objects), CiliumError)
     secrets = tuple(asked["pull_secrets"])
     relocate(Registry(asked["registry"], asked["image_path"], secrets, asked["digests"]), objects)
     warnings = require_supported("cilium", wanted.version, client.server_version, [], force=asked["force_unsupported"])

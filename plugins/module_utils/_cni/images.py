@@ -5,15 +5,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 TEMPLATED = {"DaemonSet", "Deployment", "Job"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image's name in its parts; ``str`` puts them together again.
+
+    :param folder: registry and folder, without the slash before the name; empty where neither is named.
+    :param tag: empty when it is named by its digest alone, or by neither.
+    """
+
+    folder: str
+    name: str
+    tag: str = ""
+    digest: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.folder}/" if self.folder else ""
+        return place + self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
 @dataclass(frozen=True)
@@ -23,7 +44,7 @@ class Registry:
     :param host: the registry; empty keeps upstream's.
     :param path: the folder of all images in it; empty keeps upstream's.
     :param pull_secrets: names of Secrets beside the pods.
-    :param digests: digests in place of tags, by the image's name.
+    :param digests: by the image's name; they win over upstream's.
     """
 
     host: str = ""
@@ -32,18 +53,49 @@ class Registry:
     digests: dict[str, str] = field(default_factory=dict)
 
 
+def parsed(image: str) -> Image:
+    """The parts of an image's name. A colon before the last slash is that of a port."""
+    named, _unused, digest = image.partition("@")
+    folder, _unused, last = named.rpartition("/")
+    name, _unused, tag = last.partition(":")
+    return Image(folder, name, tag, digest)
+
+
 def relocated(registry: Registry, upstream: str) -> str:
-    """Where a node gets an image."""
-    named, _unused, digest = upstream.partition("@")
-    path, _unused, tag = named.rpartition(":")
-    folder, _unused, name = path.rpartition("/")
+    """Where a node gets an image.
+
+    A tag stays beside a digest: runtimes go by the digest alone, and whoever reads the image still learns its version.
+
+    :param upstream: the image as upstream names it, by tag, digest, both or neither.
+    """
+    image = parsed(upstream)
+    folder = image.folder
     if registry.host:
-        place = registry.path or folder.partition("/")[2]
+        place = registry.path or _without_host(folder)
         folder = "/".join(part for part in (registry.host.rstrip("/"), place.strip("/")) if part)
-    wanted = registry.digests.get(name)
-    if wanted:
-        return f"{folder}/{name}@{wanted}"
-    return f"{folder}/{name}:{tag}" + (f"@{digest}" if digest else "")
+    return str(replace(image, folder=folder, digest=registry.digests.get(image.name) or image.digest))
+
+
+def _without_host(folder: str) -> str:
+    """The folder in its registry; Docker's own registry need not be named (distribution/reference, normalize.go)."""
+    host, _unused, rest = folder.partition("/")
+    return rest if host == "localhost" or "." in host or ":" in host else folder
+
+
+def require_digests(digests: Mapping[str, str], known: Iterable[str], error: type[NetopsError]) -> None:
+    """Require digests that are such, of images that there are: another would leave an image as it is, unnoticed.
+
+    :param digests: by the image's name.
+    :param known: the names of the images.
+    :param error: what is raised.
+    :raises NetopsError: a digest is none, or of no image.
+    """
+    there = sorted(set(known))
+    for name, digest in digests.items():
+        if not DIGEST.fullmatch(str(digest)):
+            raise error(f"digest of image '{name}'", repr(digest), "sha256: and 64 hexadecimal digits")
+        if name not in there:
+            raise error(f"digest of image '{name}'", "no such image is in the manifests", f"one of {', '.join(there)}")
 
 
 def relocate(registry: Registry, objects: Sequence[Object]) -> None:
@@ -62,7 +114,7 @@ def images(objects: Sequence[Object]) -> list[str]:
 
 def names_of(objects: Sequence[Object]) -> list[str]:
     """The same without registry, folder, tag and digest."""
-    return sorted({image.partition("@")[0].rpartition("/")[2].partition(":")[0] for image in images(objects)})
+    return sorted({parsed(image).name for image in images(objects)})
 
 
 def _pods(objects: Sequence[Object]) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, unready
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import Registry, images, relocated
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
@@ -241,24 +241,7 @@ def test_the_operators_images_are_pinned_by_an_image_set() -> None:
     assert pinned["metadata"]["name"] == "calico-v3.32.1"
     assert [one["image"] for one in pinned["spec"]["images"]] == ["calico/node", "calico/typha"]
     given = upstream("v3.32.1", "operator-crds.yaml", "tigera-operator.yaml")
-    assert images(edited(calico(digests={"operator": DIGEST}), given)) == [f"quay.io/tigera/operator@{DIGEST}"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({}, "quay.io/calico/node:v3.32.1"),
-        ({"host": "r.example.com"}, "r.example.com/calico/node:v3.32.1"),
-        ({"host": "r.example.com:5000/", "path": "a/b"}, "r.example.com:5000/a/b/node:v3.32.1"),
-        ({"digests": {"node": "sha256:00"}}, "quay.io/calico/node@sha256:00"),
-    ],
-)
-def test_where_an_image_comes_from(settings: dict[str, Any], expected: str) -> None:
-    assert relocated(Registry(**settings), "quay.io/calico/node:v3.32.1") == expected
-
-
-def test_a_digest_beside_a_tag_stays() -> None:
-    assert relocated(Registry("r.example.com"), "quay.io/a/b:v1@sha256:00") == "r.example.com/a/b:v1@sha256:00"
+    assert images(edited(calico(digests={"operator": DIGEST}), given)) == [f"quay.io/tigera/operator:v1.42.3@{DIGEST}"]
 
 
 def test_what_the_operator_filled_in_stays_and_what_is_set_wins() -> None:
