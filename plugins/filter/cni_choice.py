@@ -63,6 +63,10 @@ options:
         type: str
         choices: [iptables, ipvs, nftables, none]
         default: iptables
+      api_endpoint:
+        description: HOST:PORT of the API server, which the settings need where there is no kube-proxy.
+        type: str
+        default: ""
       versions:
         description: Versions of the CNIs, by CNI, where they are not the roles' defaults.
         type: dict

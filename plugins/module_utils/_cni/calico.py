@@ -23,7 +23,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._errors import N
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.capacity import CUTS
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import version_of
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Range, network, overlaps
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import (
+    ENDPOINT,
+    Range,
+    network,
+    overlaps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +45,6 @@ OPERATOR_IMAGE = "operator"
 NODE, CONTROLLERS, TYPHA = "calico-node", "calico-kube-controllers", "calico-typha"
 # What the names of the settings begin with that are of one workload.
 PREFIXES = {NODE: "", CONTROLLERS: "control_plane_", TYPHA: "typha_"}
-ENDPOINT = re.compile(r"(?P<host>[^\s:]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 LARGEST_AS = 2**32 - 1
 
 

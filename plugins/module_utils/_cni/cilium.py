@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import ENDPOINT
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.schema import PROBLEMS_SHOWN, problems
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import version_of
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import ENDPOINT, network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TUNNELS = ("vxlan", "geneve", "none")
+NATIVE = "native"
 # Values of Kubernetes' own types. The schema is made of the chart's defaults, and names of these only what they set.
 KUBERNETES_OWN = frozenset({"affinity", "nodeSelector", "podSecurityContext", "resources", "updateStrategy"})
 
@@ -72,13 +72,8 @@ def values(cilium: Cilium) -> dict[str, Any]:
         if not least <= value <= most:
             raise CiliumError(name, str(value), f"a number from {least} to {most}")
     endpoint = ENDPOINT.fullmatch(cilium.api_endpoint)
-    if not endpoint and (cilium.kube_proxy_replacement or cilium.api_endpoint):
-        raise CiliumError(
-            "api_endpoint",
-            repr(cilium.api_endpoint),
-            "HOST:PORT of the API server: without kube-proxy nothing serves its Service yet",
-            "Set it to an address that every node reaches",
-        )
+    if cilium.api_endpoint and not endpoint:
+        raise _no_endpoint(cilium.api_endpoint)
     made: dict[str, Any] = {
         "ipam": {"mode": "cluster-pool", "operator": _pools(pods)},
         "ipv4": {"enabled": 4 in pods},
@@ -89,7 +84,7 @@ def values(cilium: Cilium) -> dict[str, Any]:
         "envoy": {"rollOutPods": True},
         "hubble": {"enabled": cilium.hubble, "relay": {"rollOutPods": True}, "ui": {"rollOutPods": True}},
         "operator": {"replicas": cilium.operator_replicas, "rollOutPods": True},
-        **_routing(cilium, pods),
+        **_routing(cilium),
     }
     if endpoint:
         made |= {"k8sServiceHost": endpoint["host"].strip("[]"), "k8sServicePort": int(endpoint["port"])}
@@ -100,7 +95,34 @@ def values(cilium: Cilium) -> dict[str, Any]:
         made = merged(made, {**selector, "envoy": selector})
     if cilium.wireguard:
         made["encryption"] = {"enabled": True, "type": "wireguard"}
-    return merged(made, cilium.values)
+    return _completed(cilium, pods, merged(made, cilium.values))
+
+
+def _completed(cilium: Cilium, pods: Mapping[int, str], made: dict[str, Any]) -> dict[str, Any]:
+    """The values with what follows from them, whoever has said them.
+
+    :raises CiliumError: Cilium would not start with them.
+    """
+    if made["routingMode"] == NATIVE:
+        # Agents that masquerade do not start without (daemon/cmd/daemon_main.go).
+        made = merged({f"ipv{family}NativeRoutingCIDR": cidr for family, cidr in pods.items()}, made)
+    if str(made["kubeProxyReplacement"]).lower() == "true" and not (made.get("k8sServiceHost") or _is_found(made)):
+        raise _no_endpoint(cilium.api_endpoint)
+    return made
+
+
+def _is_found(made: Mapping[str, Any]) -> bool:
+    """Whether the chart's own ways to find the API server are asked for."""
+    return bool((made.get("k8sServiceHostRef") or {}).get("name") or (made.get("k8s") or {}).get("apiServerURLs"))
+
+
+def _no_endpoint(said: str) -> CiliumError:
+    return CiliumError(
+        "api_endpoint",
+        repr(said),
+        "HOST:PORT of the API server: without kube-proxy nothing serves its Service yet",
+        "Set it to an address that every node reaches",
+    )
 
 
 def _pools(pods: Mapping[int, str]) -> dict[str, Any]:
@@ -108,11 +130,10 @@ def _pools(pods: Mapping[int, str]) -> dict[str, Any]:
     return {f"clusterPoolIPv{family}PodCIDRList": [cidr] for family, cidr in pods.items()}
 
 
-def _routing(cilium: Cilium, pods: Mapping[int, str]) -> dict[str, Any]:
+def _routing(cilium: Cilium) -> dict[str, Any]:
     if cilium.tunnel != "none":
         return {"routingMode": "tunnel", "tunnelProtocol": cilium.tunnel}
-    routed = {f"ipv{family}NativeRoutingCIDR": cidr for family, cidr in pods.items()}
-    return {"routingMode": "native", "autoDirectNodeRoutes": True, **routed}
+    return {"routingMode": NATIVE, "autoDirectNodeRoutes": True}
 
 
 # ---- the chart's schema --------------------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compati
     version_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import ENDPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CHOICES = {
     "environment": ("bare_metal", "virtual", "cloud"),
@@ -30,6 +31,8 @@ WIREGUARD_KERNEL = (5, 6)
 EBPF_KERNEL = (5, 10)
 MANY_NODES = 100
 TYPHA_NODES = 50
+# Calico's, by the mode of kube-proxy; iptables' in every other.
+DATAPLANES = {"nftables": "Nftables", "none": "BPF"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Answers:
     :param reachability: whether pods' addresses are to be reached from outside the cluster by routes.
     :param one_subnet: whether all nodes are in one subnet.
     :param latency: whether every microsecond counts.
+    :param api_endpoint: ``HOST:PORT`` of the API server, which is needed without kube-proxy.
     """
 
     environment: str = "virtual"
@@ -53,6 +57,7 @@ class Answers:
     kernels: Sequence[str] = ()
     kubernetes_version: str = ""
     kube_proxy_mode: str = "iptables"
+    api_endpoint: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     force: bool = False
 
@@ -192,6 +197,8 @@ def _require(answers: Answers) -> None:
     for cni in answers.versions:
         if cni not in VERSIONS:
             raise NetworkError("versions", f"{cni!r} is none of the CNIs", f"one of {', '.join(VERSIONS)}")
+    if answers.api_endpoint and not ENDPOINT.fullmatch(answers.api_endpoint):
+        raise NetworkError("api_endpoint", repr(answers.api_endpoint), "HOST:PORT of the API server")
     for kernel in answers.kernels:
         version_of("kernel version", kernel)
     if answers.kubernetes_version:
@@ -203,10 +210,8 @@ def _judged(cni: str, answers: Answers) -> dict[str, Any]:
     version = answers.versions.get(cni, VERSIONS[cni])
     row = row_of(cni, version)
     refused = refusals(row, answers.kubernetes_version, answers.kernels) if row else []
-    unknown = [] if row else [f"{cni} {version} is not in the table of versions; whether it fits is not checked"]
-    if answers.encryption and any(version_of("kernel version", one) < WIREGUARD_KERNEL for one in answers.kernels):
-        unknown.append("WireGuard is part of the kernel from 5.6 on: older nodes need its module (wireguard.com)")
     fits = all(reason.weight is not None for reason in reasons) and (answers.force or not refused)
+    settings = SETTINGS[cni](answers) if fits else {}
     return {
         "cni": cni,
         "version": version,
@@ -217,9 +222,20 @@ def _judged(cni: str, answers: Answers) -> dict[str, Any]:
             for reason in reasons
         ],
         "refused": refused,
-        "warnings": unknown + (doubts(row, answers.kubernetes_version) if row else []),
-        "settings": SETTINGS[cni](answers) if fits else {},
+        "warnings": _warnings(cni, version, answers, settings),
+        "settings": settings,
     }
+
+
+def _warnings(cni: str, version: str, answers: Answers, settings: Mapping[str, Any]) -> list[str]:
+    """What is to be known of a CNI beside its reasons."""
+    row = row_of(cni, version)
+    unknown = f"{cni} {version} is not in the table of versions; whether it fits is not checked"
+    told = doubts(row, answers.kubernetes_version) if row else [unknown]
+    if answers.encryption and any(version_of("kernel version", one) < WIREGUARD_KERNEL for one in answers.kernels):
+        told.append("WireGuard is part of the kernel from 5.6 on: older nodes need its module (wireguard.com)")
+    told += [f"{name}: to be set to HOST:PORT of the API server" for name, value in settings.items() if value == ""]
+    return told
 
 
 # ---- settings of the roles -----------------------------------------------------------------------------------------
@@ -231,14 +247,15 @@ def _direct(answers: Answers) -> bool:
 
 
 def _calico(answers: Answers) -> dict[str, Any]:
-    routed = answers.reachability == "routed" or answers.environment == "bare_metal"
-    settings: dict[str, Any] = {
-        "calico_bgp": "Enabled" if routed else "Disabled",
-        "calico_encapsulation": "None" if _direct(answers) else ("VXLANCrossSubnet" if routed else "VXLAN"),
+    # Without an overlay nothing but BGP brings routes to the other nodes.
+    bgp = answers.reachability == "routed" or answers.environment == "bare_metal" or _direct(answers)
+    return {
+        "calico_bgp": bgp,
+        "calico_encapsulation": "None" if _direct(answers) else ("VXLANCrossSubnet" if bgp else "VXLAN"),
         "calico_wireguard": answers.encryption,
+        "calico_linux_dataplane": DATAPLANES.get(answers.kube_proxy_mode, "Iptables"),
+        **_endpoint("calico", answers),
     }
-    planes = {"nftables": "Nftables", "none": "BPF"}
-    return {**settings, "calico_linux_dataplane": planes.get(answers.kube_proxy_mode, "Iptables")}
 
 
 def _flannel(answers: Answers) -> dict[str, Any]:
@@ -247,14 +264,19 @@ def _flannel(answers: Answers) -> dict[str, Any]:
 
 
 def _cilium(answers: Answers) -> dict[str, Any]:
-    values: dict[str, Any] = {"kubeProxyReplacement": answers.kube_proxy_mode == "none"}
-    if _direct(answers):
-        values |= {"routingMode": "native", "autoDirectNodeRoutes": True}
-    if answers.encryption:
-        values["encryption"] = {"enabled": True, "type": "wireguard"}
-    if answers.reachability == "routed":
-        values["bgpControlPlane"] = {"enabled": True}
-    return {"cilium_values": values}
+    announced = {"cilium_values": {"bgpControlPlane": {"enabled": True}}} if answers.reachability == "routed" else {}
+    return {
+        "cilium_tunnel": "none" if _direct(answers) else "vxlan",
+        "cilium_kube_proxy_replacement": answers.kube_proxy_mode == "none",
+        "cilium_wireguard": answers.encryption,
+        **_endpoint("cilium", answers),
+        **announced,
+    }
+
+
+def _endpoint(cni: str, answers: Answers) -> dict[str, Any]:
+    """Where nothing serves the API server's Service yet, its own address."""
+    return {f"{cni}_api_endpoint": answers.api_endpoint} if answers.kube_proxy_mode == "none" else {}
 
 
 SETTINGS: dict[str, Callable[[Answers], dict[str, Any]]] = {"calico": _calico, "flannel": _flannel, "cilium": _cilium}

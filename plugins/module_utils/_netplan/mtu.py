@@ -109,16 +109,19 @@ def _mtu(node: str, device: str, mtu: Any) -> int:
 def overhead_of(cni: str, encapsulation: str, *, wireguard: bool, underlay_family: int) -> int:
     """Bytes that a CNI adds to a packet.
 
-    :param encapsulation: as the CNI's rows of OVERHEADS; what is only used across subnets counts too.
+    :param encapsulation: as the CNI's own settings name it; what is only used across subnets counts too.
     :raises NetworkError: the CNI has no such encapsulation.
     """
-    known = [name for one, name in OVERHEADS if one == cni]
-    if encapsulation not in known:
+    known = [named for one, named in OVERHEADS if one == cni]
+    name = encapsulation.lower()
+    # Calico's own name of what is used across subnets alone.
+    name = name.removesuffix("crosssubnet") if cni == "calico" else name
+    if name not in known:
         raise NetworkError(
             f"encapsulation {encapsulation!r}", f"{cni} has none of this name", f"one of {', '.join(known)}"
         )
     column = 0 if underlay_family == 4 else 1
-    added = OVERHEADS[cni, encapsulation][column]
+    added = OVERHEADS[cni, name][column]
     if not wireguard:
         return added
     if cni not in WIREGUARD:

@@ -33,6 +33,8 @@ OWN_DEVICES = re.compile(
     r"lo|cni0|flannel.*|cali.*|vxlan\.calico|vxlan-v6\.calico|tunl0|wireguard\.cali|wg-v6\.cali|bpf(in|out)\.cali|"
     r"cilium.*|lxc.*|weave|vxlan-6784|kube-ipvs0|kube-bridge|dummy0|nodelocaldns|veth.*"
 )
+# HOST:PORT of a server.
+ENDPOINT = re.compile(r"(?P<host>[^\s:]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,21 @@ def test_settings_become_values_and_further_ones_win() -> None:
     assert (routed["routingMode"], routed["ipv4NativeRoutingCIDR"]) == ("native", "10.244.0.0/16")
 
 
+def test_what_further_values_say_is_judged_as_the_settings_are() -> None:
+    routed = values(cilium(values={"routingMode": "native"}))
+    assert routed["ipv4NativeRoutingCIDR"] == "10.244.0.0/16"
+    wider = {"routingMode": "native", "ipv4NativeRoutingCIDR": "10.0.0.0/8"}
+    assert values(cilium(values=wider))["ipv4NativeRoutingCIDR"] == "10.0.0.0/8"
+    assert "ipv4NativeRoutingCIDR" not in values(cilium(tunnel="none", values={"routingMode": "tunnel"}))
+    for further in (
+        {"k8sServiceHost": "192.0.2.1", "k8sServicePort": 6443},
+        {"k8sServiceHostRef": {"name": "api"}},
+        {"k8s": {"apiServerURLs": "https://192.0.2.1:6443"}},
+    ):
+        values(cilium(values={"kubeProxyReplacement": True, **further}))
+    assert values(cilium(kube_proxy_replacement=True, values={"kubeProxyReplacement": "false"}))
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -90,6 +105,8 @@ def test_settings_become_values_and_further_ones_win() -> None:
         ({"mtu": -1}, "mtu: -1; expected a number from 0 to 65535"),
         ({"operator_replicas": 0}, "operator_replicas: 0; expected a number from 1 to 10"),
         ({"kube_proxy_replacement": True}, "api_endpoint: ''; expected HOST:PORT"),
+        ({"values": {"kubeProxyReplacement": True}}, "api_endpoint: ''; expected HOST:PORT"),
+        ({"values": {"kubeProxyReplacement": "true"}}, "api_endpoint: ''; expected HOST:PORT"),
         ({"api_endpoint": "example.com"}, "api_endpoint: 'example.com'; expected HOST:PORT"),
     ],
 )

@@ -21,8 +21,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors 
 @pytest.mark.parametrize(
     ("answers", "choice", "settings"),
     [
-        ({}, "calico", {"calico_encapsulation": "VXLAN", "calico_bgp": "Disabled"}),
-        ({"environment": "bare_metal"}, "calico", {"calico_encapsulation": "None", "calico_bgp": "Enabled"}),
+        ({}, "calico", {"calico_encapsulation": "VXLAN", "calico_bgp": False}),
+        ({"environment": "bare_metal"}, "calico", {"calico_encapsulation": "None", "calico_bgp": True}),
         ({"environment": "bare_metal", "one_subnet": False}, "calico", {"calico_encapsulation": "VXLANCrossSubnet"}),
         ({"policies": "none"}, "flannel", {"flannel_backend": "vxlan"}),
         ({"policies": "none", "encryption": True}, "flannel", {"flannel_backend": "wireguard"}),
@@ -30,7 +30,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors 
         ({"policies": "l7"}, "cilium", {}),
         ({"kube_proxy_mode": "nftables"}, "calico", {"calico_linux_dataplane": "Nftables"}),
         ({"kube_proxy_mode": "none"}, "calico", {"calico_linux_dataplane": "BPF"}),
-        ({"policies": "none", "reachability": "routed"}, "calico", {"calico_bgp": "Enabled"}),
+        ({"policies": "none", "reachability": "routed"}, "calico", {"calico_bgp": True}),
         ({"encryption": True}, "calico", {"calico_wireguard": True}),
         ({"policies": "none", "kernels": ["4.18.0"]}, "flannel", {}),
     ],
@@ -41,12 +41,24 @@ def test_the_choice_follows_the_answers(answers: dict[str, Any], choice: str, se
     assert settings.items() <= chosen["ranking"][0]["settings"].items()
 
 
-def test_values_of_cilium_follow_too() -> None:
-    ranked = cni_choice({"policies": "l7", "kube_proxy_mode": "none", "encryption": True, "latency": True})
-    values = ranked["ranking"][0]["settings"]["cilium_values"]
-    assert values["kubeProxyReplacement"] is True
-    assert values["routingMode"] == "native"
-    assert values["encryption"] == {"enabled": True, "type": "wireguard"}
+def test_settings_of_cilium_follow_too() -> None:
+    answers = {"policies": "l7", "encryption": True, "latency": True, "reachability": "routed"}
+    ranked = cni_choice({**answers, "kube_proxy_mode": "none", "api_endpoint": "192.0.2.1:6443"})
+    assert ranked["ranking"][0]["settings"] == {
+        "cilium_tunnel": "none",
+        "cilium_kube_proxy_replacement": True,
+        "cilium_api_endpoint": "192.0.2.1:6443",
+        "cilium_wireguard": True,
+        "cilium_values": {"bgpControlPlane": {"enabled": True}},
+    }
+
+
+def test_an_address_that_nobody_has_said_is_asked_for() -> None:
+    for one in cni_choice({"kube_proxy_mode": "none"})["ranking"]:
+        asked = [warning for warning in one["warnings"] if "HOST:PORT of the API server" in warning]
+        assert asked == (
+            [f"{one['cni']}_api_endpoint: to be set to HOST:PORT of the API server"] if one["fits"] else []
+        )
 
 
 def test_what_rules_a_cni_out_is_said_with_its_source() -> None:
@@ -104,6 +116,7 @@ def test_wireguard_on_an_old_kernel_is_a_warning() -> None:
         ({"kubernetes_version": 1.36}, "kubernetes_version: 1.36; expected a version"),
         ({"versions": {"weave": "2.8"}}, "versions: 'weave' is none of the CNIs"),
         ({"versions": {"calico": "newest"}}, "version of calico: 'newest'"),
+        ({"api_endpoint": "192.0.2.1"}, "api_endpoint: '192.0.2.1'; expected HOST:PORT of the API server"),
         ({"colour": "red"}, "colour"),
     ],
 )
