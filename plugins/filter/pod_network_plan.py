@@ -52,8 +52,8 @@ options:
   encapsulation:
     description:
       - How the CNI carries packets, V(vxlan) unless it is said. Flannel knows V(vxlan), V(host-gw), V(wireguard) and
-        V(udp), Calico V(vxlan), V(ipip) and V(none), Cilium V(vxlan), V(geneve) and V(none). Calico's own names, such as
-        V(VXLANCrossSubnet), are taken too.
+        V(udp), Calico V(vxlan), V(ipip) and V(none), Cilium V(vxlan), V(geneve) and V(none). Calico's own names,
+        such as V(VXLANCrossSubnet), are taken too.
       - What is only used across subnets counts as used.
     type: str
     default: ''

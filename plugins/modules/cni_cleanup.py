@@ -49,10 +49,12 @@ removed:
   sample: ["link cni0"]
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.leftovers import clean, leftovers
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 
@@ -67,7 +69,8 @@ def main() -> None:
     )
 
     def job() -> dict[str, Any]:
-        found = leftovers(module.params["cni"], module.params["pod_cidrs"])
+        cni = module.params["cni"]
+        found = replace(leftovers(cni, module.params["pod_cidrs"]), links=links_by_cni()[cni])
         removed = found.lines
         if removed and not module.check_mode:
             clean(found)

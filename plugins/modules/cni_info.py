@@ -63,6 +63,7 @@ versions:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
     configurations,
     state_of,
@@ -98,7 +99,7 @@ def main() -> None:
                 f"{expected} alone: two CNIs on a node break each other",
                 f"Remove the other one first: {way_out(sorted(set(others.values())))}",
             )
-        traces = traces_of()
+        traces = traces_of(links_by_cni())
         return {
             "changed": False,
             "configurations": found,

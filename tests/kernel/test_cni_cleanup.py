@@ -38,6 +38,9 @@ FOREIGN = (
     ("ip", "link", "add", "calidad", "type", "bridge"),
     ("ip", "link", "add", "lxcbr0", "type", "bridge"),
     ("ip", "link", "add", "flannel.2", "type", "bridge"),
+    # A name of Flannel's kind: of another number, and of a tunnel that learns, as Flannel's never does.
+    ("ip", "link", "add", "flannel.3", "type", "vxlan", "id", "30", "dstport", "8472", "dev", "eth0", "nolearning"),
+    ("ip", "link", "add", "flannel.5", "type", "vxlan", "id", "5", "dstport", "8473", "dev", "eth0"),
     ("ip", "route", "add", "blackhole", "10.250.0.0/26", "proto", "80"),
     ("ip", "route", "add", "blackhole", "10.244.200.0/24", "proto", "static"),
     ("ip", "rule", "add", "pref", "500", "fwmark", "0x1", "table", "100"),
@@ -68,6 +71,10 @@ INSTALLED = {
         (
             ("ip", "link", "add", "cni0", "type", "bridge"),
             ("ip", "link", "add", "flannel.1", "type", "vxlan", "id", "1", "dstport", "8472", "dev", "eth0"),
+            *(
+                ("ip", "link", "add", name, "type", "vxlan", "id", "4096", "dstport", port, "dev", "eth0", "nolearning")
+                for name, port in (("flannel.4096", "4789"), ("flannel-v6.4096", "4790"))
+            ),
             ("nft", "add", "table", "ip6", "flannel-ipv6"),
         ),
         "*nat\n:FLANNEL-POSTRTG - [0:0]\n-A POSTROUTING -j FLANNEL-POSTRTG\nCOMMIT\n"
@@ -78,7 +85,14 @@ INSTALLED = {
             "run/flannel/subnet.env",
             "var/lib/cni/results/cbr0-1",
         ),
-        ("link cni0", "link flannel.1", "nftables table ip6 flannel-ipv6", "file /opt/cni/bin/flannel"),
+        (
+            "link cni0",
+            "link flannel.1",
+            "link flannel.4096",
+            "link flannel-v6.4096",
+            "nftables table ip6 flannel-ipv6",
+            "file /opt/cni/bin/flannel",
+        ),
     ),
     "calico": Installed(
         (

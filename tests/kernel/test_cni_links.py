@@ -93,6 +93,19 @@ def test_tunnels_of_another_backend_go(host: Host) -> None:
     assert "flannel.1" not in host.mtus()
 
 
+def test_a_tunnel_of_another_number_is_known_by_it(host: Host) -> None:
+    host.make(
+        "ip link add flannel.4096 mtu 1450 type vxlan id 4096 dstport 8473 dev eth0 nolearning",
+        "ip link add flannel.7 mtu 1450 type vxlan id 7 dstport 8474 dev eth0",
+    )
+    host.configure(1400)
+    first = state_matrix(host.module, vni=4096)
+    assert "link flannel.4096: MTU 1450 -> 1400" in first["steps"]
+    assert [step for step in first["steps"] if step.endswith("removed")] == ["link flannel.1: removed"]
+    # Back to the default: the tunnel of the number that was goes.
+    assert state_matrix(host.module)["steps"] == ["link flannel.4096: removed"]
+
+
 def test_killed_at_any_step_the_next_run_completes(host: Host) -> None:
     host.configure(1400)
     steps = host.module.acts()

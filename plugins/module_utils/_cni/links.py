@@ -10,6 +10,7 @@ A CNI gives its MTU to new pods alone, Flannel not even to a tunnel that is ther
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -95,6 +96,33 @@ def awaited_mtu(cni: str) -> int:
         time.sleep(0.5)
 
 
+def is_own(cni: str, link: Mapping[str, Any]) -> bool:
+    """Whether a link of a node is the CNI's: by its name, or by its name and by how it was made.
+
+    Flannel's tunnel bears the number of its VXLAN network in its name, and does not learn from packets where other
+    nodes are (pkg/backend/vxlan/vxlan.go); what somebody else calls ``flannel.2`` is not both.
+
+    :param link: as ``ip -details -j link`` lists it.
+    """
+    traces = TRACES[cni]
+    if traces.links.fullmatch(link["ifname"]):
+        return True
+    numbered = traces.vxlan_links.fullmatch(link["ifname"])
+    made = link.get("linkinfo") or {}
+    told = made.get("info_data") or {}
+    is_vxlan = made.get("info_kind") == "vxlan" and told.get("learning") is False
+    return bool(numbered and is_vxlan and told.get("id") == int(numbered[1]))
+
+
+def links_by_cni() -> dict[str, tuple[str, ...]]:
+    """The names of this node's links that are a CNI's, by CNI.
+
+    :raises NodeError: ``ip`` refuses.
+    """
+    there = listed()
+    return {cni: tuple(sorted(link["ifname"] for link in there if is_own(cni, link))) for cni in TRACES}
+
+
 def plan(
     cni: str,
     mtu: int,
@@ -105,11 +133,10 @@ def plan(
     """What is to change.
 
     :param kept: tunnels of the CNI's own that it uses now; others of Flannel's go, Calico removes its own.
-    :param host: the node's links as ``ip -j link`` lists them.
+    :param host: the node's links as ``ip -details -j link`` lists them.
     :param pods: likewise those of each network namespace.
     """
-    names = TRACES[cni].links
-    own = [link for link in host if names.fullmatch(link["ifname"])]
+    own = [link for link in host if is_own(cni, link)]
     ports = {
         link["ifindex"]: link
         for link in host
@@ -137,19 +164,20 @@ def plan(
 def listed(namespace: str = "") -> list[dict[str, Any]]:
     """The links of a network namespace."""
     inside = ["-n", namespace] if namespace else []
-    found: list[dict[str, Any]] = json.loads(require(["ip", *inside, "-j", "link", "show"]) or "[]")
+    found: list[dict[str, Any]] = json.loads(require(["ip", *inside, "-details", "-j", "link", "show"]) or "[]")
     return found
 
 
 def observe() -> dict[str, list[dict[str, Any]]]:
-    """The links of every network namespace that has a name; one that goes away meanwhile is left out."""
+    """The links of every network namespace that has a name; one that comes or goes meanwhile is left out."""
     folder = Path(NAMESPACES)
     found: dict[str, list[dict[str, Any]]] = {}
     for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []:
         try:
             found[name] = listed(name)
         except NodeError:
-            if (folder / name).exists():
+            # The file is there before the namespace is mounted on it, and after that has gone.
+            if os.path.ismount(folder / name):
                 raise
     return found
 
@@ -183,6 +211,6 @@ def _wait_for_routes(link: str, deadline: float) -> None:
 
 
 def _is_there(step: Step) -> bool:
-    if step.namespace and not Path(NAMESPACES, step.namespace).exists():
+    if step.namespace and not os.path.ismount(Path(NAMESPACES, step.namespace)):
         return False
     return any(link["ifname"] == step.link for link in listed(step.namespace))

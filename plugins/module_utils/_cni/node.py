@@ -14,7 +14,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 # The CNI by the type of its first plugin: what the projects' own configurations name.
 BY_TYPE = {
@@ -63,17 +63,18 @@ def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
     return found
 
 
-def traces_of(root: str = "/") -> dict[str, list[str]]:
+def traces_of(links: Mapping[str, Sequence[str]], root: str = "/") -> dict[str, list[str]]:
     """Links, files and folders that bear a CNI's own name, by CNI; of those whose names the collection knows.
 
     A configuration does not count: a CNI that has none any more, and has these, is half removed. Nor does a program in
     the plugins' folder: packages of the reference plugins bring some along.
+
+    :param links: the names of each CNI's links.
     """
     top = Path(root)
-    links = sorted(path.name for path in (top / "sys/class/net").glob("*"))
     found: dict[str, list[str]] = {}
     for cni, traces in TRACES.items():
-        lines = [f"link {link}" for link in links if traces.links.fullmatch(link)]
+        lines = [f"link {link}" for link in links.get(cni, ())]
         # A file's folder may be one that only root reads.
         for pattern in (*traces.files, *traces.folders):
             if not pattern.startswith((CONFIGURATIONS, PROGRAMS)):

@@ -21,6 +21,8 @@ class Traces:
     """What one CNI makes.
 
     :param links: names of network devices.
+    :param vxlan_links: names of VXLAN devices that end in their network's number, its first group: such a name is not
+        the CNI's alone, so the device must also be made as the CNI makes it.
     :param chains: names of iptables chains.
     :param rules: rules in chains of others, as ``iptables-save`` writes them.
     :param ipsets: names of ipsets.
@@ -40,6 +42,7 @@ class Traces:
     files: tuple[str, ...]
     folders: tuple[str, ...]
     source: str
+    vxlan_links: re.Pattern[str] = NOTHING
     parents: tuple[str, ...] = ()
     filters: re.Pattern[str] = NOTHING
     rules: re.Pattern[str] = NOTHING
@@ -53,6 +56,7 @@ class Traces:
 TRACES = {
     "flannel": Traces(
         links=re.compile(r"cni0|flannel0|flannel\.1|flannel-v6\.1|flannel-wg|flannel-wg-v6"),
+        vxlan_links=re.compile(r"flannel(?:-v6)?\.(\d+)"),
         chains=re.compile(r"FLANNEL-POSTRTG|FLANNEL-FWD"),
         nft_tables=(("ip", "flannel-ipv4"), ("ip6", "flannel-ipv6")),
         files=(f"{CONFIGURATIONS}/10-flannel.conflist", f"{PROGRAMS}/flannel", "/var/lib/cni/results/cbr0-*"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import plan, tunnels
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import is_own, plan, tunnels
 
 
 def link(name: str, index: int, mtu: int, peer: int = 0, master: str = "") -> dict[str, Any]:
@@ -74,6 +74,32 @@ def test_what_is_right_stays() -> None:
 def test_tunnels_of_another_backend_go(backend: str, vni: int, there: str, gone: bool) -> None:
     told = lines("flannel", 1450, tunnels(backend, vni), flannel_node(1450, there), PODS)
     assert told == ([f"link {there}: removed"] if gone else [])
+
+
+def vxlan(name: str, number: int, *, learning: bool = False, kind: str = "vxlan") -> dict[str, Any]:
+    made = {"info_kind": kind, "info_data": {"id": number, "learning": learning}}
+    return {**link(name, 3, 1450), "linkinfo": made}
+
+
+@pytest.mark.parametrize(
+    ("told", "own"),
+    [
+        (vxlan("flannel.4096", 4096), True),
+        (vxlan("flannel-v6.4096", 4096), True),
+        (vxlan("flannel.4096", 4095), False),
+        (vxlan("flannel.2", 2, learning=True), False),
+        (vxlan("flannel.2", 2, kind="bridge"), False),
+        (vxlan("flannel.x", 2), False),
+        (vxlan("vxlan.calico", 4096), False),
+        (link("flannel.2", 3, 1450), False),
+        # The default's name is Flannel's alone.
+        (link("flannel.1", 3, 1450), True),
+    ],
+)
+def test_a_tunnel_is_flannels_by_its_name_and_its_network(told: dict[str, Any], own: bool) -> None:
+    assert is_own("flannel", told) is own
+    assert bool(lines("flannel", 1400, tunnels("vxlan", 9), [told], {})) is own
+    assert lines("flannel", 1450, tunnels("vxlan", 4096) | tunnels("vxlan", 1), [told], {}) == []
 
 
 def test_calico_has_no_bridge_and_removes_its_own_tunnels() -> None:
