@@ -19,7 +19,9 @@ extends_documentation_fragment:
   - netops.kubernetes.attributes.reading
 options:
   expected:
-    description: The one CNI that may be configured here; any other is an error that names it.
+    description:
+      - The one CNI that may be configured here; any other is an error that names it. Multus may be beside it, since it
+        calls the others.
     type: str
 """
 
@@ -31,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 configurations:
-  description: The CNI by the name of each configuration file.
+  description: The CNI by the name of each configuration file; that of the loopback device, as CRI-O has one, is none.
   returned: success
   type: dict
   sample: {"10-flannel.conflist": "flannel"}
@@ -66,22 +68,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
     configurations,
+    require_alone,
     state_of,
     traces_of,
     versions,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
-
-
-def way_out(cnis: list[str]) -> str:
-    """How each of these is removed."""
-    ways = {
-        **{cni: f"role netops.kubernetes.{cni}, tasks_from uninstall" for cni in ("calico", "cilium", "flannel")},
-        "weave": "its own objects, then netops.kubernetes.cni_cleanup on each node",
-    }
-    return "; ".join(f"{cni} by {ways.get(cni, 'its own uninstallation')}" for cni in cnis)
 
 
 def main() -> None:
@@ -89,16 +81,8 @@ def main() -> None:
 
     def job() -> dict[str, Any]:
         found = configurations()
-        expected = module.params["expected"]
-        others = {name: cni for name, cni in found.items() if expected and cni != expected}
-        if others:
-            listed = ", ".join(f"{cni} ({CONFIGURATIONS}/{name})" for name, cni in others.items())
-            raise NetopsError(
-                "CNI of this node",
-                f"{listed} is configured",
-                f"{expected} alone: two CNIs on a node break each other",
-                f"Remove the other one first: {way_out(sorted(set(others.values())))}",
-            )
+        if module.params["expected"]:
+            require_alone(found, module.params["expected"])
         traces = traces_of(links_by_cni())
         return {
             "changed": False,

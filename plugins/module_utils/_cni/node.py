@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, PROGRAMS, TRACES
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import run
 
 if TYPE_CHECKING:
@@ -44,10 +45,16 @@ VERSION_OPTIONS = {"calico": "-v"}
 VERSION = re.compile(r"v\d+\.\d+\.\d+\S*")
 
 
+# The network of a container with itself, which CRI-O's packages configure (github.com/cri-o/cri-o, contrib/cni): no CNI.
+LOOPBACK = "loopback"
+# What calls the others, and runs beside the one that the cluster has (k8snetworkplumbingwg/multus-cni).
+META = {"multus"}
+
+
 def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
     """The CNI by the name of each configuration file, in the order in which a runtime reads them.
 
-    A file that does not parse belongs to ``unreadable``, an unknown plugin to itself.
+    A file that does not parse belongs to ``unreadable``, an unknown plugin to itself. The loopback device's is left out.
     """
     path = Path(folder)
     found: dict[str, str] = {}
@@ -59,8 +66,35 @@ def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
             plugin = (content.get("plugins") or [content])[0]["type"]
         except (ValueError, KeyError, IndexError, AttributeError, TypeError):
             plugin = "unreadable"
-        found[file.name] = BY_FILE.get(file.name) or BY_TYPE.get(plugin, plugin)
+        if plugin != LOOPBACK:
+            found[file.name] = BY_FILE.get(file.name) or BY_TYPE.get(plugin, plugin)
     return found
+
+
+def require_alone(configured: Mapping[str, str], expected: str) -> None:
+    """Require that no other CNI than one is configured on a node.
+
+    :param configured: as :func:`configurations` tells it.
+    :raises NetopsError: another one is; its file and the way to remove it are named.
+    """
+    others = {name: cni for name, cni in configured.items() if cni not in {expected, *META}}
+    if others:
+        listed = ", ".join(f"{cni} ({CONFIGURATIONS}/{name})" for name, cni in others.items())
+        raise NetopsError(
+            "CNI of this node",
+            f"{listed} is configured",
+            f"{expected} alone: two CNIs on a node break each other",
+            f"Remove the other one first: {way_out(others.values())}",
+        )
+
+
+def way_out(cnis: Iterable[str]) -> str:
+    """How each of these is removed."""
+    ways = {
+        **{cni: f"role netops.kubernetes.{cni}, tasks_from uninstall" for cni in ("calico", "cilium", "flannel")},
+        "weave": "its own objects, then netops.kubernetes.cni_cleanup on each node",
+    }
+    return "; ".join(f"{cni} by {ways.get(cni, 'its own uninstallation')}" for cni in sorted(set(cnis)))
 
 
 def traces_of(links: Mapping[str, Sequence[str]], root: str = "/") -> dict[str, list[str]]:
@@ -90,7 +124,7 @@ def state_of(configured: Mapping[str, str], traces: Iterable[str]) -> str:
     # Canal is Flannel's network with Calico's policies, and Multus calls the others.
     parts = {"canal": {"calico", "flannel"}, "multus": set(configured.values())}
     owners = cnis.union(*(parts.get(cni, set()) for cni in cnis))
-    if len(cnis - {"multus"}) > 1:
+    if len(cnis - META) > 1:
         return "mixed"
     if set(traces) - owners:
         return "leftovers"

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
     configurations,
+    require_alone,
     state_of,
     traces_of,
     versions,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +51,29 @@ def test_a_configuration_is_its_first_plugins(tmp_path: Path, content: str, cni:
 def test_who_uses_a_common_plugin_is_known_by_its_file(tmp_path: Path, file: str, cni: str) -> None:
     (tmp_path / file).write_text('{"plugins": [{"type": "bridge"}]}')
     assert configurations(str(tmp_path)) == {file: cni}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("200-loopback.conflist", '{"cniVersion": "1.0.0", "name": "loopback", "plugins": [{"type": "loopback"}]}'),
+        ("99-loopback.conf", '{"cniVersion": "1.0.0", "name": "lo", "type": "loopback"}'),
+    ],
+)
+def test_the_loopback_device_is_no_cni(tmp_path: Path, file: str, content: str) -> None:
+    (tmp_path / file).write_text(content)
+    assert configurations(str(tmp_path)) == {}
+
+
+def test_another_cni_than_the_one_is_refused_with_the_way_out() -> None:
+    require_alone({}, "flannel")
+    require_alone({"00-multus.conf": "multus", "10-flannel.conflist": "flannel"}, "flannel")
+    found = {"00-multus.conf": "multus", "05-cilium.conflist": "cilium", "10-weave.conflist": "weave"}
+    with pytest.raises(NetopsError) as refused:
+        require_alone(found, "flannel")
+    told = str(refused.value)
+    assert "cilium (/etc/cni/net.d/05-cilium.conflist), weave (/etc/cni/net.d/10-weave.conflist) is configured" in told
+    assert "cilium by role netops.kubernetes.cilium, tasks_from uninstall; weave by its own objects" in told
 
 
 @pytest.mark.parametrize(
