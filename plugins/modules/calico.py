@@ -220,6 +220,11 @@ options:
     description: Typha's requests and limits, in place of upstream's own.
     type: dict
     default: {}
+  force_unsupported:
+    description:
+      - Go on where Calico's project does not support the version of Kubernetes or of a node's kernel, with a warning.
+    type: bool
+    default: false
   force_conflicts:
     description: Take over fields that another field manager owns, instead of failing with its name.
     type: bool
@@ -355,6 +360,7 @@ def main() -> None:
             "typha_tolerations": tolerations,
             "typha_node_selector": {"type": "dict", "default": {}},
             "typha_resources": {"type": "dict", "default": {}},
+            "force_unsupported": {"type": "bool", "default": False},
             "force_conflicts": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 600},
         },

@@ -21,8 +21,10 @@ extends_documentation_fragment:
 options:
   expected:
     description:
-      - The CNI that is to be installed. Agents of it that would run beside those of the collection's role are an error,
-        such as a DaemonSet of Flannel in C(kube-system) by an older manifest.
+      - The one CNI that may run here; any other is an error that names it, whether it is configured on a node yet or
+        not. Multus may be beside it, since it calls the others.
+      - Agents of it that would run beside those of the collection's role are an error too, such as a DaemonSet of
+        Flannel in C(kube-system) by an older manifest.
     type: str
     choices: [calico, cilium, flannel]
 """
@@ -92,6 +94,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import presence, require_own_place
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import require_alone
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
@@ -108,6 +111,8 @@ def main() -> None:
         if module.params["expected"]:
             require_own_place(client, module.params["expected"])
         found = presence(client)
+        if module.params["expected"]:
+            require_alone(found["cnis"], module.params["expected"])
         return {"changed": False, **found, "api_requests": client.requests}
 
     run(module, job)

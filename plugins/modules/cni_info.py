@@ -23,6 +23,13 @@ options:
       - The one CNI that may be configured here; any other is an error that names it. Multus may be beside it, since it
         calls the others.
     type: str
+  plugins:
+    description:
+      - Reference plugins that a CNI calls and that must be here; those that are missing are an error. Looked for where
+        container runtimes have them, in C(/opt/cni/bin), C(/usr/libexec/cni) and C(/usr/lib/cni).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -69,6 +76,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links impor
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
     configurations,
     require_alone,
+    require_plugins,
     state_of,
     traces_of,
     versions,
@@ -77,12 +85,19 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"expected": {"type": "str"}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "expected": {"type": "str"},
+            "plugins": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
 
     def job() -> dict[str, Any]:
         found = configurations()
         if module.params["expected"]:
             require_alone(found, module.params["expected"])
+        require_plugins(module.params["plugins"])
         traces = traces_of(links_by_cni())
         return {
             "changed": False,

@@ -43,10 +43,10 @@ def client(ring: str) -> Iterator[KubeClient]:
     client.delete(NODE, propagation="Background")
 
 
-def agent(client: KubeClient, name: str, image: str, **labels: str) -> None:
+def agent(client: KubeClient, name: str, image: str, namespace: str = "kube-system", **labels: str) -> None:
     pod = {"metadata": {"labels": {"a": name}}, "spec": {"containers": [{"name": "agent", "image": image}]}}
     spec = {"selector": {"matchLabels": {"a": name}}, "template": pod}
-    metadata = {"name": name, "namespace": "kube-system", "labels": labels}
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
     client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec})
 
 
@@ -98,8 +98,30 @@ def test_the_same_cni_a_second_time_is_refused(ring: str, client: KubeClient) ->
     message = info.fails(expected="flannel")
     assert "CNI flannel: DaemonSet 'kube-system/kube-flannel-ds' is there, which would run beside" in message
     assert "Remove that one as it was installed" in message
+
+
+def test_another_cni_is_refused_before_it_is_on_any_node(ring: str, client: KubeClient) -> None:
+    info = Module("cni_cluster_info", {"kubeconfig": ring, "expected": "flannel"})
+    annotate(client, **{"projectcalico.org/IPv4Address": "192.0.2.1/24"})
+    assert info.succeeds()["state"] == "leftovers"
+    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-flannel"}})
+    agent(client, "kube-flannel-ds", "ghcr.io/flannel-io/flannel:v0.28.9", "kube-flannel")
+    agent(client, "kube-multus-ds", "ghcr.io/k8snetworkplumbingwg/multus-cni:v4.2.2")
+    info.succeeds()
     agent(client, "cilium", "quay.io/cilium/cilium:v1.20.0")
-    assert info.succeeds(expected="cilium")["state"] == "mixed"
+    message = info.fails(check=True)
+    assert "CNI of this cluster: cilium (DaemonSet 'kube-system/cilium') is there; expected flannel alone" in message
+
+
+def test_the_preflight_of_flannel_asks_for_pod_cidrs(ring: str, client: KubeClient) -> None:
+    asked = {"kubeconfig": ring, "cni": "flannel", "image": "ghcr.io/flannel-io/flannel:v0.28.9"}
+    preflight = Module("cni_preflight", {**asked, "pod_cidrs": ["10.244.0.0/16"]})
+    assert "node worker: no podCIDR of IPv4" in preflight.fails(check=True)
+    assert preflight.succeeds(node_selector={"example.com/cni": "flannel"})["changed"] is False
+    client.patch(NODE, {"spec": {"podCIDR": "10.244.3.0/24", "podCIDRs": ["10.244.3.0/24"]}})
+    assert "warnings" not in preflight.succeeds(check=True)
+    pinned = preflight.succeeds(image=f"ghcr.io/flannel-io/flannel@sha256:{64 * '0'}")
+    assert "flannel of an unknown version: whether it fits is not checked" in str(pinned["warnings"])
 
 
 def test_state_matrix_of_the_cleanup_leaves_what_is_beside(ring: str, client: KubeClient) -> None:

@@ -25,10 +25,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_clus
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, preflight
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import require_supported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,8 +68,15 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
         src, checksum = sources(wanted.version, wanted.mode, typha=bool(wanted.typha_replicas or wanted.typha))
     objects = objects_of(wanted, load([], src, checksum))
     client = connect(asked)
-    # Which kernels the nodes have, Calico's own start will say.
-    warnings = require_supported("calico", wanted.version, client.server_version, [], force=False)
+    candidate = Candidate(
+        "calico",
+        wanted.version,
+        # Pools that are named may be several of a family, and are judged as pools.
+        () if asked["pools"] else asked["pod_cidrs"],
+        node_selector=wanted.node.node_selector,
+        force=asked["force_unsupported"],
+    )
+    warnings = preflight(client, candidate)
     changes = provide(client, wanted, objects, force=asked["force_conflicts"], check=check, timeout=timeout)
     told = {"warnings": warnings} if warnings else {}
     return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}

@@ -15,8 +15,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement, require_placeable
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +30,7 @@ CONFLIST = "10-flannel.conflist"
 HEALTH_PORT = 8081
 # The last version whose manifest copies the conflist with cp, and asks nobody how flanneld is.
 OLDER = (0, 28, 4)
-TAG = re.compile(r":v(\d+)\.(\d+)\.(\d+)$")
+TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 RESOURCES = {"requests": {"cpu": "100m", "memory": "50Mi"}}
 TOLERATIONS = ({"operator": "Exists", "effect": "NoSchedule"},)
 BACKENDS = ("vxlan", "host-gw", "wireguard", "udp")
@@ -85,7 +88,7 @@ def require_sound(flannel: Flannel) -> None:
     """
     if flannel.backend not in BACKENDS:
         raise FlannelError("flannel_backend", repr(flannel.backend), f"one of {', '.join(BACKENDS)}")
-    versions = [network.version for network in _networks(flannel)]
+    versions = [one.version for one in _networks(flannel)]
     if not versions or len(set(versions)) != len(versions):
         raise FlannelError(
             "pod networks", f"{', '.join(flannel.pod_cidrs) or 'none'}", "one network, or one of each address family"
@@ -100,6 +103,30 @@ def require_sound(flannel: Flannel) -> None:
             raise FlannelError("flannel_image", repr(image), "REGISTRY/NAME:TAG, or @DIGEST")
 
 
+def require_pod_cidrs(nodes: Mapping[str, Sequence[str]], pod_cidrs: Sequence[str]) -> None:
+    """Require that each node has a part of the pod networks; a CNI that gives addresses of it waits for it for ever.
+
+    :param nodes: the podCIDRs by node.
+    :param pod_cidrs: the pod networks; of each family that they have, a node must have a part.
+    :raises NetopsError: a node has none; all such nodes are named.
+    """
+    families = {network("pod network", cidr).version for cidr in pod_cidrs} or {4}
+    for family in sorted(families):
+        lacking = sorted(name for name, cidrs in nodes.items() if family not in _families(cidrs))
+        if lacking:
+            raise FlannelError(
+                f"node {listed(lacking)}",
+                f"no podCIDR of IPv{family}",
+                "a part of the pod networks for each node, of which its pods get their addresses",
+                "Start kube-controller-manager with --allocate-node-cidrs=true and "
+                f"--cluster-cidr={','.join(pod_cidrs) or 'POD_NETWORK'}, or choose a CNI that gives addresses itself",
+            )
+
+
+def _families(cidrs: Sequence[str]) -> set[int]:
+    return {network("podCIDR", cidr).version for cidr in cidrs}
+
+
 def _networks(flannel: Flannel) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     try:
         return [ipaddress.ip_network(cidr) for cidr in flannel.pod_cidrs]
@@ -109,7 +136,7 @@ def _networks(flannel: Flannel) -> list[ipaddress.IPv4Network | ipaddress.IPv6Ne
 
 def net_conf(flannel: Flannel) -> dict[str, Any]:
     """``net-conf.json``: what flanneld reads."""
-    by_version = {network.version: str(network) for network in _networks(flannel)}
+    by_version = {one.version: str(one) for one in _networks(flannel)}
     backend: dict[str, Any] = {"Type": flannel.backend}
     if flannel.backend == "vxlan":
         backend |= {"VNI": flannel.vni, "Port": flannel.port}
@@ -261,7 +288,7 @@ def _copying(image: str, source: str, target: str) -> dict[str, list[str]]:
 
 
 def _is_older(image: str) -> bool:
-    tag = TAG.search(image)
+    tag = TAG.fullmatch(parsed(image).tag)
     return bool(tag and tuple(map(int, tag.groups())) <= OLDER)
 
 

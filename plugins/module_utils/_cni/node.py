@@ -45,8 +45,10 @@ VERSION_OPTIONS = {"calico": "-v"}
 VERSION = re.compile(r"v\d+\.\d+\.\d+\S*")
 
 
-# The network of a container with itself, which CRI-O's packages configure (github.com/cri-o/cri-o, contrib/cni): no CNI.
+# The network of a container with itself, which CRI-O's packages configure (cri-o/cri-o, contrib/cni): no CNI.
 LOOPBACK = "loopback"
+# Where container runtimes have them: containerd's default, and what distributions' packages of CRI-O add.
+PLUGIN_FOLDERS = (PROGRAMS, "/usr/libexec/cni", "/usr/lib/cni")
 # What calls the others, and runs beside the one that the cluster has (k8snetworkplumbingwg/multus-cni).
 META = {"multus"}
 
@@ -54,7 +56,8 @@ META = {"multus"}
 def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
     """The CNI by the name of each configuration file, in the order in which a runtime reads them.
 
-    A file that does not parse belongs to ``unreadable``, an unknown plugin to itself. The loopback device's is left out.
+    A file that does not parse belongs to ``unreadable``, an unknown plugin to itself. That of the loopback device is
+    left out.
     """
     path = Path(folder)
     found: dict[str, str] = {}
@@ -85,6 +88,23 @@ def require_alone(configured: Mapping[str, str], expected: str) -> None:
             f"{listed} is configured",
             f"{expected} alone: two CNIs on a node break each other",
             f"Remove the other one first: {way_out(others.values())}",
+        )
+
+
+def require_plugins(names: Iterable[str], folders: Sequence[str] = PLUGIN_FOLDERS) -> None:
+    """Require reference plugins that a CNI calls, and does not bring along.
+
+    :param names: of their programs.
+    :param folders: where a container runtime looks for them.
+    :raises NetopsError: some are not there; they are named.
+    """
+    missing = [name for name in names if not any(Path(folder, name).is_file() for folder in folders)]
+    if missing:
+        raise NetopsError(
+            f"CNI plugin {', '.join(missing)}",
+            f"not in {', '.join(folders)}",
+            "the reference plugins, which the CNI calls for each pod",
+            "Install package kubernetes-cni or containernetworking-plugins, or github.com/containernetworking/plugins",
         )
 
 

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.flannel import require_pod_cidrs
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 
 if TYPE_CHECKING:
@@ -182,8 +183,11 @@ def wanted(cni: str, settings: Mapping[str, Any], cidrs: Sequence[str], nodes: S
 
     :param settings: what the role's task file ``settings`` tells.
     :param cidrs: the cluster's pod networks.
+    :raises NetopsError: it gives addresses of the nodes' podCIDRs, and a node has none: it would be emptied for a CNI
+        that never works on it.
     """
     if cni == "flannel":
+        require_pod_cidrs(pod_cidrs(nodes), cidrs)
         return _flannel(
             nodes,
             kind=str(settings["backend"]),
@@ -230,6 +234,8 @@ def _wanted_cilium(settings: Mapping[str, Any], cidrs: Sequence[str], nodes: Seq
     values = settings["values"]
     ipam = values.get("ipam") or {}
     per_node = ipam.get("mode") == "kubernetes"
+    if per_node:
+        require_pod_cidrs(pod_cidrs(nodes), cidrs)
     operator = ipam.get("operator") or {}
     pools = [
         *(operator.get("clusterPoolIPv4PodCIDRList") or [one for one in cidrs if ":" not in one]),

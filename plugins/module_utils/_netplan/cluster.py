@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import VERSION
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Range, network, overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
@@ -29,7 +30,7 @@ def network_of(client: KubeClient) -> dict[str, Any]:
     """
     configuration = _kubeadm(client)
     networking = configuration.get("networking") or {}
-    nodes = [_node(node) for node in client.list("v1", "Node")]
+    nodes = [node_of(node) for node in client.list("v1", "Node")]
     dns = client.get(DNS)
     pods = _split(networking.get("podSubnet")) or [cidr for node in nodes for cidr in node["pod_cidrs"]]
     flags = _apiserver_flags(client)
@@ -66,10 +67,18 @@ def _split(text: str | None) -> list[str]:
     return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
-def _node(node: Mapping[str, Any]) -> dict[str, Any]:
+def node_of(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A node's ``name``, ``pod_cidrs`` and internal ``addresses``."""
     spec, status = node.get("spec") or {}, node.get("status") or {}
     addresses = [one["address"] for one in status.get("addresses") or [] if one["type"] == "InternalIP"]
     return {"name": node["metadata"]["name"], "pod_cidrs": spec.get("podCIDRs") or [], "addresses": addresses}
+
+
+def kernels_of(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The versions of the nodes' kernels, as their kubelets tell them; a node whose kubelet has not yet is left out."""
+    told = [((node.get("status") or {}).get("nodeInfo") or {}) for node in nodes]
+    linux = {one.get("kernelVersion") for one in told if one.get("operatingSystem", "linux") == "linux"}
+    return sorted(version for version in linux if version and VERSION.fullmatch(version))
 
 
 def node_name_of(nodes: Sequence[Mapping[str, Any]], addresses: Sequence[str]) -> str:

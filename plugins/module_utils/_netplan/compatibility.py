@@ -42,6 +42,7 @@ ROWS = (
     Row("calico", (3, 32), ((1, 34), (1, 36)), (1, 21), (5, 10), CALICO),
     Row("calico", (3, 33), ((1, 35), (1, 37)), (1, 21), (5, 10), CALICO),
     Row("cilium", (1, 18), ((1, 30), (1, 33)), (1, 30), (5, 10), CILIUM),
+    Row("cilium", (1, 19), ((1, 32), (1, 35)), (1, 32), (5, 10), CILIUM),
     Row("cilium", (1, 20), ((1, 33), (1, 36)), (1, 33), (5, 10), CILIUM),
     # Flannel names a first version and tests none in particular; WireGuard as a back-end needs 5.6.
     Row("flannel", (0, 28), ((1, 17), (1, 99)), (1, 17), (3, 10), "github.com/flannel-io/flannel, README"),

@@ -4,20 +4,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
     configurations,
     require_alone,
+    require_plugins,
     state_of,
     traces_of,
     versions,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -63,6 +61,19 @@ def test_who_uses_a_common_plugin_is_known_by_its_file(tmp_path: Path, file: str
 def test_the_loopback_device_is_no_cni(tmp_path: Path, file: str, content: str) -> None:
     (tmp_path / file).write_text(content)
     assert configurations(str(tmp_path)) == {}
+
+
+def test_plugins_that_a_cni_calls_must_be_there(tmp_path: Path) -> None:
+    folders = [str(tmp_path / name) for name in ("bin", "libexec")]
+    for folder, name in zip(folders, ("bridge", "portmap")):
+        Path(folder).mkdir()
+        Path(folder, name).write_text("")
+    require_plugins(["bridge", "portmap"], folders)
+    with pytest.raises(NetopsError) as refused:
+        require_plugins(["bridge", "host-local", "loopback"], folders)
+    assert f"CNI plugin host-local, loopback: not in {folders[0]}, {folders[1]}; expected the reference" in str(
+        refused.value
+    )
 
 
 def test_another_cni_than_the_one_is_refused_with_the_way_out() -> None:

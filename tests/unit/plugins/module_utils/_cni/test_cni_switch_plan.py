@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
@@ -43,11 +43,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_stee
     released,
     steered,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import Requirement, Selector
-
-if TYPE_CHECKING:
-    from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 CIDRS = ["10.244.0.0/16"]
 NODES = (
@@ -95,6 +93,17 @@ def judged(wish: Wish, found: Found = FOUND, source: PodNetwork | None = None, *
     """The problems of a switch, as texts."""
     target = wanted(wish.target, {**SETTINGS[wish.target], **settings}, CIDRS, found.nodes)
     return [str(one) for one in problems(found, wish, source, target)]
+
+
+def test_a_cni_that_takes_the_nodes_pod_cidrs_needs_them() -> None:
+    """Cilium's nodes need none, and the first of them would be emptied for a Flannel that never starts."""
+    bare = (NODES[0], replace(NODES[1], pod_cidrs=()))
+    with pytest.raises(NetopsError, match=r"node worker: no podCIDR of IPv4; .*--allocate-node-cidrs=true"):
+        wanted("flannel", FLANNEL, CIDRS, bare)
+    of_kubernetes = {**CILIUM, "values": {"ipam": {"mode": "kubernetes"}}}
+    with pytest.raises(NetopsError, match=r"node worker: no podCIDR of IPv4"):
+        wanted("cilium", of_kubernetes, CIDRS, bare)
+    assert wanted("cilium", CILIUM, CIDRS, bare).shared == ("10.244.0.0/16",)
 
 
 # ---- which switch it is ---------------------------------------------------------------------------------------------
