@@ -106,11 +106,11 @@ options:
     type: dict
     default: {}
   node_selector:
-    description: Labels of the nodes that Cilium's agents and Envoy are for; none stands for all.
+    description: Labels of the nodes that Cilium's agents and Envoy are for, with O(src) too; none stands for all.
     type: dict
     default: {}
   force_unsupported:
-    description: Go on where Cilium's project does not support the version of Kubernetes.
+    description: Go on where Cilium's project does not support the version of Kubernetes or of a node's kernel.
     type: bool
     default: false
   force_conflicts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tarfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AGENTS = ObjectRef("apps/v1", "DaemonSet", "cilium", "kube-system")
+MERGE = "application/merge-patch+json"
 AUTHORITY = ObjectRef("v1", "Secret", "cilium-ca", "kube-system")
 
 
@@ -112,26 +114,77 @@ def test_pinned_images_still_tell_their_version(cilium: Module, ring: str) -> No
         assert cilium.succeeds(state="absent")["changed"] is True
 
 
-def test_what_helm_has_rendered_elsewhere_is_taken(cilium: Module, programs: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def rendered(programs: Path, tmp_path: Path) -> Path:
+    """What somebody's helm has made of the chart."""
     command = [str(programs / "helm"), "template", "cilium", str(programs / "cilium-chart")]
     command += ["--namespace", "kube-system", "--kube-version", "1.36.3"]
-    rendered = tmp_path / "cilium.yaml"
-    rendered.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    result = cilium.succeeds(check=True, chart_ref="", src=[str(rendered)])
+    file = tmp_path / "cilium.yaml"
+    file.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return file
+
+
+def test_what_helm_has_rendered_elsewhere_is_taken(
+    cilium: Module, client: KubeClient, ring: str, rendered: Path
+) -> None:
+    """And is kept to the nodes that it is for: in a switch the others still have the CNI that was there."""
+    given: dict[str, Any] = {"chart_ref": "", "src": [str(rendered)], "node_selector": {"example.com/cni": "cilium"}}
+    result = cilium.succeeds(check=True, **given)
     assert {"object": "DaemonSet 'kube-system/cilium'", "action": "created"} in result["changes"]
+    with WorkloadsDouble(ring):
+        cilium.succeeds(**given)
+        for name in ("cilium", "cilium-envoy"):
+            pod = live(client, ObjectRef("apps/v1", "DaemonSet", name, "kube-system"))["spec"]["template"]["spec"]
+            assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", "example.com/cni": "cilium"}
+        cilium.succeeds(state="absent")
 
 
-def test_more_than_one_minor_version_at_once_is_refused(cilium: Module, client: KubeClient) -> None:
-    container = {"name": "cilium-agent", "image": "quay.io/cilium/cilium:v1.18.2@sha256:00"}
+def test_files_without_agents_are_not_ciliums(cilium: Module, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: default}}")
+    message = cilium.fails(check=True, chart_ref="", src=[str(other)])
+    assert "src: DaemonSet 'cilium' is not in it; expected what helm template has made of Cilium's chart" in message
+
+
+@contextmanager
+def running(client: KubeClient, version: str) -> Iterator[None]:
+    """Agents of a version, while the block lasts."""
+    container = {"name": "cilium-agent", "image": f"quay.io/cilium/cilium:{version}@sha256:00"}
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}}
     spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
     place = {"name": AGENTS.name, "namespace": AGENTS.namespace}
     client.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": place, "spec": spec})
     try:
-        message = cilium.fails(check=True)
+        yield
     finally:
         client.delete(AGENTS, propagation="Background")
-    assert "version 1.20.0: Cilium v1.18.2 runs; expected one minor version at a time. Go to 1.19 first" in message
+
+
+def test_more_than_one_minor_version_at_once_is_refused(cilium: Module, client: KubeClient, rendered: Path) -> None:
+    with running(client, "v1.18.2"):
+        message = cilium.fails(check=True)
+        # Of files the version is theirs, not what the setting says.
+        from_files = cilium.fails(check=True, chart_ref="", src=[str(rendered)], version="1.19.6")
+    said = "version {}: Cilium v1.18.2 runs; expected one minor version at a time. Go to 1.19 first"
+    assert said.format("1.20.0") in message
+    assert said.format("v1.20.0") in from_files
+
+
+def test_kernels_of_the_nodes_are_looked_at(cilium: Module, client: KubeClient) -> None:
+    node = ObjectRef("v1", "Node", "old")
+    client.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node.name}})
+    info = dict.fromkeys(
+        ("architecture", "bootID", "containerRuntimeVersion", "kubeProxyVersion", "kubeletVersion"), "x"
+    )
+    info |= dict.fromkeys(("machineID", "osImage", "systemUUID"), "x")
+    body = {"status": {"nodeInfo": {**info, "kernelVersion": "4.18.0-553.el8.x86_64", "operatingSystem": "linux"}}}
+    client.raw("PATCH", f"{client.path('v1', 'Node', '', node.name)}/status", body=body, content_type=MERGE)
+    try:
+        assert "Cilium 1.20 needs kernel 5.10 or later, not 4.18.0-553.el8.x86_64" in cilium.fails(check=True)
+        forced = cilium.succeeds(check=True, force_unsupported=True)
+        assert "needs kernel 5.10" in str(forced["warnings"])
+    finally:
+        client.delete(node, propagation="Background")
 
 
 @pytest.mark.parametrize(

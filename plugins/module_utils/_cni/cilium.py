@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TUNNELS = ("vxlan", "geneve", "none")
-NATIVE = "native"
+NATIVE, CLUSTER_POOL = "native", "cluster-pool"
 # Values of Kubernetes' own types. The schema is made of the chart's defaults, and names of these only what they set.
 KUBERNETES_OWN = frozenset({"affinity", "nodeSelector", "podSecurityContext", "resources", "updateStrategy"})
 
@@ -75,7 +75,7 @@ def values(cilium: Cilium) -> dict[str, Any]:
     if cilium.api_endpoint and not endpoint:
         raise _no_endpoint(cilium.api_endpoint)
     made: dict[str, Any] = {
-        "ipam": {"mode": "cluster-pool", "operator": _pools(pods)},
+        "ipam": {"mode": CLUSTER_POOL, "operator": _pools(pods)},
         "ipv4": {"enabled": 4 in pods},
         "ipv6": {"enabled": 6 in pods},
         "kubeProxyReplacement": cilium.kube_proxy_replacement,

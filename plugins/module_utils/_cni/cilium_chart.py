@@ -14,16 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import CiliumError
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement, place
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import contents_of, parse
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import flatten
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 RELEASE, NAMESPACE = "cilium", "kube-system"
+AGENTS, ENVOY = "cilium", "cilium-envoy"
 
 
 @contextmanager
@@ -81,3 +84,29 @@ def rendered(chart: Path, values: Mapping[str, Any], kubernetes: str, helm: str)
         words = [helm, "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--values", file.name]
         printed = require([*words, "--kube-version", kubernetes.lstrip("v"), "--skip-tests"], timeout=120.0)
     return flatten(parse(printed, f"helm template {chart}"))
+
+
+# ---- what helm has rendered elsewhere ------------------------------------------------------------------------------
+
+
+def placed(objects: Sequence[Object], node_selector: Mapping[str, str]) -> None:
+    """Keep agents and Envoy to nodes with these labels, as the chart's values do; the objects are changed."""
+    for name in (AGENTS, ENVOY):
+        for workload in _daemon_sets(objects, name):
+            place(workload, "", Placement(node_selector=node_selector))
+
+
+def version_of_agents(objects: Sequence[Object]) -> str:
+    """The version of the agents by their image's tag; empty when a digest alone names it.
+
+    :raises CiliumError: there are no agents.
+    """
+    for workload in _daemon_sets(objects, AGENTS):
+        return parsed(workload["spec"]["template"]["spec"]["containers"][0]["image"]).tag
+    raise CiliumError(
+        "src", f"DaemonSet '{AGENTS}' is not in it", "what helm template has made of Cilium's chart", "Render it again"
+    )
+
+
+def _daemon_sets(objects: Sequence[Object], name: str) -> list[Object]:
+    return [one for one in objects if one.get("kind") == "DaemonSet" and one["metadata"]["name"] == name]

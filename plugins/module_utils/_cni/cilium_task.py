@@ -9,16 +9,19 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import (
+    CLUSTER_POOL,
     Cilium,
     CiliumError,
     require_values,
     values,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import (
+    placed,
     rendered,
     schema_in,
     unpacked,
     version_in,
+    version_of_agents,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_cluster import authority, provide, remove
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import (
@@ -28,11 +31,11 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images impo
     relocate,
     require_digests,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, preflight
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import require_supported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,16 +68,37 @@ def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
         )
     wanted = Cilium(pod_cidrs=tuple(asked["pod_cidrs"]), **{name: asked[name] for name in SETTINGS})
     client = connect(asked)
-    objects = _from_chart(client, wanted, asked) if asked["chart_ref"] else load([], asked["src"], asked["checksum"])
-    objects = copy.deepcopy(objects)
+    objects = _from_chart(client, wanted, asked) if asked["chart_ref"] else _from_files(wanted, asked)
     require_digests(asked["digests"], names_of(objects), CiliumError)
-    secrets = tuple(asked["pull_secrets"])
-    relocate(Registry(asked["registry"], asked["image_path"], secrets, asked["digests"]), objects)
-    warnings = require_supported("cilium", wanted.version, client.server_version, [], force=asked["force_unsupported"])
+    # Files may be of another version than the setting; a chart that is was refused.
+    version = wanted.version if asked["chart_ref"] else version_of_agents(objects) or wanted.version
+    relocate(Registry(asked["registry"], asked["image_path"], tuple(asked["pull_secrets"]), asked["digests"]), objects)
+    warnings = preflight(client, _candidate(wanted, asked, version))
     force = asked["force_conflicts"]
-    changes = provide(client, wanted.version, objects, force=force, check=check, timeout=timeout)
+    changes = provide(client, version, objects, force=force, check=check, timeout=timeout)
     told = {"warnings": warnings} if warnings else {}
     return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}
+
+
+def _candidate(wanted: Cilium, asked: Mapping[str, Any], version: str) -> Candidate:
+    """What the cluster is judged for. Of files nobody knows which networks they were rendered for."""
+    force, selector = asked["force_unsupported"], wanted.node_selector
+    ipam: dict[str, Any] = values(wanted)["ipam"] if asked["chart_ref"] else {}
+    if ipam.get("mode") != CLUSTER_POOL:
+        return Candidate("cilium", version, node_selector=selector, force=force)
+    pools = {family: ipam["operator"].get(f"clusterPoolIPv{family}PodCIDRList") or [] for family in (4, 6)}
+    sizes = {family: ipam["operator"].get(f"clusterPoolIPv{family}MaskSize") for family in pools}
+    # Several networks of a family hold more nodes together than each does.
+    cidrs = [some[0] for some in pools.values() if some] if all(len(some) < 2 for some in pools.values()) else []
+    return Candidate("cilium", version, cidrs, {f: size for f, size in sizes.items() if size}, selector, force)
+
+
+def _from_files(wanted: Cilium, asked: Mapping[str, Any]) -> list[Object]:
+    """What helm has rendered elsewhere, for the nodes that it is for here."""
+    objects = copy.deepcopy(load([], asked["src"], asked["checksum"]))
+    version_of_agents(objects)
+    placed(objects, wanted.node_selector)
+    return objects
 
 
 def _from_chart(client: KubeClient, wanted: Cilium, asked: Mapping[str, Any]) -> list[Object]:
