@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import copy
 import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.certificates import is_ending
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import require_step
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
@@ -22,7 +24,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal im
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
@@ -42,10 +44,9 @@ def version_that_runs(client: KubeClient) -> str:
 
 
 def authority(client: KubeClient) -> dict[str, Any]:
-    """Values that let the chart sign with the authority that is there; empty when there is none."""
-    live = client.get(AUTHORITY)
-    content = (live or {}).get("data") or {}
-    if not content.get("ca.crt") or not content.get("ca.key"):
+    """Values that let the chart sign with the authority that is there; empty when there is none, or it ends soon."""
+    content = _data(client.get(AUTHORITY))
+    if not content.get("ca.crt") or not content.get("ca.key") or is_ending(content["ca.crt"], _now()):
         return {}
     return {"tls": {"ca": {"cert": content["ca.crt"], "key": content["ca.key"]}}}
 
@@ -60,23 +61,58 @@ def provide(
     :raises NetopsError: the cluster stands in the way; the version is more than a minor away from the one that runs.
     """
     require_step(version_that_runs(client), version)
-    wanted = [_kept(client, obj) for obj in objects]
+    wanted = with_kept_certificates(objects, client.get, _now())
     changes = converge(client, wanted, owner=OWNER, prune=True, force=force, check=check, timeout=timeout)
     if not check:
         wait_ready(client, [obj for obj in wanted if is_judged(obj["kind"])], timeout)
     return changes
 
 
-def _kept(client: KubeClient, obj: Object) -> Object:
-    """The object, or with the certificates that are there: a rerun changes nothing."""
-    content = obj.get("data") or {}
-    if obj["kind"] != "Secret" or not any(name in content for name in GENERATED):
-        return obj
-    live = client.get(ref_of(obj))
-    there = (live or {}).get("data") or {}
-    if there.keys() != content.keys():
-        return obj
-    return {**copy.deepcopy(obj), "data": there}
+def with_kept_certificates(
+    objects: Sequence[Object], live: Callable[[ObjectRef], Object | None], now: datetime
+) -> list[Object]:
+    """The objects with the certificates that are there, so that a rerun changes nothing.
+
+    A certificate that ends soon goes, and so does one of another authority than that which is there, or comes: a run
+    that was killed between the two has left the certificate, and no one would believe it.
+
+    :param live: reads an object.
+    :returns: copies where something is kept.
+    """
+    secrets = {ref_of(obj): obj for obj in objects if _is_generated(obj)}
+    there = {ref: _data(live(ref)) for ref in secrets}
+    signer = _kept(_data(secrets.get(AUTHORITY)), there.get(AUTHORITY, {}), now).get("ca.crt", "")
+    result: list[Object] = []
+    for obj in objects:
+        if _is_generated(obj):
+            kept = _kept(_data(obj), there[ref_of(obj)], now)
+            if kept.get("ca.crt", signer) == signer or not signer:
+                result.append({**copy.deepcopy(obj), "data": kept})
+                continue
+        result.append(obj)
+    return result
+
+
+def _is_generated(obj: Object) -> bool:
+    return obj["kind"] == "Secret" and any(name in _data(obj) for name in GENERATED)
+
+
+def _kept(wanted: dict[str, Any], there: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """What is there, unless it is not the same kind of thing or ends soon."""
+    return there if there.keys() == wanted.keys() and not _is_ending(there, now) else wanted
+
+
+def _is_ending(content: dict[str, Any], now: datetime) -> bool:
+    return any(is_ending(content[name], now) for name in ("tls.crt", "ca.crt") if content.get(name))
+
+
+def _data(obj: Object | None) -> dict[str, Any]:
+    content: dict[str, Any] = (obj or {}).get("data") or {}
+    return content
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
