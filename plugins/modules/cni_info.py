@@ -49,6 +49,12 @@ active:
   returned: success
   type: str
   sample: flannel
+mtu:
+  description:
+    - What that CNI gives to new pods here, in bytes; 0 where it says so nowhere on the node. Flannel and Calico say it.
+  returned: success
+  type: int
+  sample: 1450
 state:
   description:
     - V(none) or V(one) CNI is configured; V(mixed) when it is more than one, V(leftovers) when traces are there of one
@@ -72,7 +78,7 @@ versions:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni, told_mtu
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
     configurations,
     require_alone,
@@ -99,10 +105,12 @@ def main() -> None:
             require_alone(found, module.params["expected"])
         require_plugins(module.params["plugins"])
         traces = traces_of(links_by_cni())
+        active = next(iter(found.values()), "")
         return {
             "changed": False,
             "configurations": found,
-            "active": next(iter(found.values()), ""),
+            "active": active,
+            "mtu": told_mtu(active),
             "state": state_of(found, traces),
             "traces": traces,
             "versions": versions(),

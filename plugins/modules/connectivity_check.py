@@ -40,7 +40,8 @@ options:
   mtu:
     description:
       - The MTU that pods are to have, in bytes; datagrams of just this size are sent then too, up to 2,000 bytes.
-      - V(0) leaves that out. What is larger than any packet is sent in any case.
+      - V(0) takes the smallest that O(cni_nodes) tells, which Flannel and Calico say on their nodes; where nobody tells
+        one, that is left out. What is larger than any packet is sent in any case.
     type: int
     default: 0
   cni_nodes:

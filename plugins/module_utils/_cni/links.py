@@ -29,6 +29,8 @@ SUBNET_FILE = "/run/flannel/subnet.env"
 CALICO_CONFIGURATION = f"{CONFIGURATIONS}/10-calico.conflist"
 # What Felix has found out, for the plugin to use where nobody has set another.
 CALICO_FOUND = "/var/lib/calico/mtu"
+# Cilium gives its pods' links the MTU of the nodes' network, and tells what fits in routes within the pods alone.
+SAYING_MTU = ("calico", "flannel")
 NAMESPACES = "/run/netns"
 SUBNET_MTU = re.compile(r"^FLANNEL_MTU=(\d+)$", re.MULTILINE)
 # Flannel hears of a node's new back-end when that node starts it, and replaces its route then.
@@ -74,6 +76,16 @@ def configured_mtu(cni: str) -> int:
     configuration = json.loads(files.read(CALICO_CONFIGURATION) or "{}")
     mtu = next((int(plugin["mtu"]) for plugin in configuration.get("plugins", []) if plugin.get("mtu")), 0)
     return mtu or int((files.read(CALICO_FOUND) or "0").strip())
+
+
+def told_mtu(cni: str) -> int:
+    """The same where it can be read; 0 of a CNI that says it nowhere, and of a file that cannot be understood."""
+    if cni not in SAYING_MTU:
+        return 0
+    try:
+        return configured_mtu(cni)
+    except (ValueError, TypeError, AttributeError):
+        return 0
 
 
 def awaited_mtu(cni: str) -> int:

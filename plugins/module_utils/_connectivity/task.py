@@ -54,10 +54,15 @@ def wishes_of(asked: Mapping[str, Any]) -> Wishes:
 
     :raises ConnectivityError: one is not what it should be.
     """
-    mtu = asked["mtu"]
+    mtu = asked["mtu"] or _configured_mtu(asked["cni_nodes"])
     if mtu and not SMALLEST_MTU <= mtu <= LARGEST_MTU:
         raise ConnectivityError(f"mtu {mtu}", "no link has it", f"0, or {SMALLEST_MTU} to {LARGEST_MTU} bytes")
     return Wishes(tuple(asked["names"]), tuple(map(_server, asked["outside"])), mtu)
+
+
+def _configured_mtu(nodes: Mapping[str, Mapping[str, Any]]) -> int:
+    """What the CNI gives to pods, the smallest of all nodes; 0 where it does not say it."""
+    return min((mtu for one in nodes.values() if (mtu := one.get("mtu", 0))), default=0)
 
 
 def _server(text: str) -> tuple[str, int]:

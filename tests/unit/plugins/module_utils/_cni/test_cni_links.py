@@ -4,10 +4,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import is_own, plan, tunnels
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni import links
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import (
+    is_own,
+    plan,
+    told_mtu,
+    tunnels,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def link(name: str, index: int, mtu: int, peer: int = 0, master: str = "") -> dict[str, Any]:
@@ -114,3 +123,22 @@ def test_a_link_whose_number_is_a_ports_by_chance_is_left_alone() -> None:
     assert (
         lines("flannel", 1400, set(), [link("veth1", 5, 1400, 2, "cni0")], {"x": [link("wg0", 9, 1300, peer=5)]}) == []
     )
+
+
+@pytest.mark.parametrize(
+    ("cni", "content", "mtu"),
+    [
+        ("calico", '{"plugins": [{"type": "calico", "mtu": 1430}]}', 1430),
+        ("calico", "{", 0),
+        ("calico", '{"plugins": [{"mtu": "__CNI_MTU__"}]}', 0),
+        ("cilium", '{"plugins": [{"mtu": 1430}]}', 0),
+        ("", "", 0),
+    ],
+)
+def test_an_mtu_that_a_cni_does_not_say_is_none(
+    cni: str, content: str, mtu: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "10-calico.conflist"
+    file.write_text(content)
+    monkeypatch.setattr(links, "CALICO_CONFIGURATION", str(file))
+    assert told_mtu(cni) == mtu

@@ -221,9 +221,24 @@ def test_pods_that_end_or_have_no_address_are_left_out() -> None:
 )
 def test_wishes_that_cannot_be(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ConnectivityError) as refused:
-        wishes_of({"names": [], "outside": [], "mtu": 0, **asked})
+        wishes_of({"names": [], "outside": [], "mtu": 0, "cni_nodes": {}, **asked})
     assert message in str(refused.value)
 
 
 def test_an_address_of_ipv6_is_written_in_brackets() -> None:
-    assert wishes_of({"names": [], "outside": ["[2001:db8::1]:443"], "mtu": 0}).outside == (("2001:db8::1", 443),)
+    asked = {"names": [], "outside": ["[2001:db8::1]:443"], "mtu": 0, "cni_nodes": {}}
+    assert wishes_of(asked).outside == (("2001:db8::1", 443),)
+
+
+@pytest.mark.parametrize(
+    ("mtu", "nodes", "tried"),
+    [
+        (0, {"a": {"mtu": 1450}, "b": {"mtu": 1400}}, 1400),
+        (1300, {"a": {"mtu": 1450}}, 1300),
+        # A CNI that says it nowhere.
+        (0, {"a": {"mtu": 0}, "b": {}}, 0),
+        (0, {}, 0),
+    ],
+)
+def test_the_mtu_is_what_the_cni_says_unless_it_is_given(mtu: int, nodes: dict[str, Any], tried: int) -> None:
+    assert wishes_of({"names": [], "outside": [], "mtu": mtu, "cni_nodes": nodes}).mtu == tried
