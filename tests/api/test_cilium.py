@@ -192,7 +192,10 @@ def test_kernels_of_the_nodes_are_looked_at(cilium: Module, client: KubeClient) 
     [
         ({"values": {"hubbel": {}}}, "cilium_values: hubbel is no value of this chart (is hubble meant?)"),
         ({"version": "1.19.6"}, "it is of version 1.20.0; expected 1.19.6"),
-        ({"chart_ref": ""}, "chart_ref, src: none is named"),
+        (
+            {"chart_ref": ""},
+            "none is named; expected the chart, or what helm template has made of it. Name a copy of https://helm.cil",
+        ),
         ({"src": ["/a"]}, "chart_ref, src: both are named"),
         ({"chart_ref": "/nonexistent"}, "src '/nonexistent': it is neither a file nor a folder"),
         ({"chart_ref": "/etc"}, "chart '/etc': it has no Chart.yaml"),

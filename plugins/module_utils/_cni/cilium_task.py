@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
+# Where the project publishes its charts; index.yaml there has the checksum of each.
+CHARTS = "https://helm.cilium.io"
 SETTINGS = (
     *("version", "tunnel", "mtu", "kube_proxy_replacement", "api_endpoint", "wireguard", "hubble"),
     *("operator_replicas", "values", "node_selector"),
@@ -65,6 +67,7 @@ def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
             "chart_ref, src",
             "both are named" if asked["src"] else "none is named",
             "the chart, or what helm template has made of it",
+            f"Name a copy of {CHARTS}/cilium-{asked['version']}.tgz in chart_ref, or this URL with its checksum",
         )
     wanted = Cilium(pod_cidrs=tuple(asked["pod_cidrs"]), **{name: asked[name] for name in SETTINGS})
     client = connect(asked)
