@@ -597,7 +597,8 @@ def test_of_two_plays_at_once_one_is_refused(nft: Module, network: Network) -> N
             nft.arguments(plan=TWO_PLANS[(number + one) % 2].to_output(), confirm_timeout=60) for one in (0, 1)
         ]
         running = [
-            subprocess.Popen(nft.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in arguments
+            subprocess.Popen(nft.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _one in arguments
         ]
         for process, text in zip(running, arguments):
             assert process.stdin

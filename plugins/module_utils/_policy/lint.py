@@ -142,13 +142,13 @@ def _subject(evaluations: Sequence[Evaluation], number: int, known: _Known) -> I
     policy = evaluations[0].policies[number]
     named = str(policy.ref)
     # A pod has a class in each family of which it has an address, and only there.
-    hosts = {
-        evaluation: members
+    hosts = [
+        (evaluation, members)
         for evaluation in evaluations
         if (members := evaluation.universe.members_of(policy.subject, evaluation.universe.of_kind[HOST]))
-    }
+    ]
     if hosts and policy.tier == NAMESPACED:
-        pods = _sample(*next(iter(hosts.items())))
+        pods = _sample(*hosts[0])
         text = f"it selects {pods}, which are on their node's network: whether it does anything to them is not defined"
         yield finding("host-network", named, "spec.podSelector", text)
     if hosts or any(evaluation.subjects[number] for evaluation in evaluations):

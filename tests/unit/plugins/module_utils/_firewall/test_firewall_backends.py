@@ -249,7 +249,7 @@ def test_an_undoing_ends_where_it_began_from_anywhere(old: Held, new: Held, data
     now = old
     for step in forth[: data.draw(st.integers(0, len(forth)))]:
         now = after(now, step)
-    for step in firewalld_runtime.steps(new, old):
+    for step in firewalld_runtime.steps(old=new, new=old):
         there = now.sets.get(step.name, ())
         items = step.items
         if step.kind != firewalld_runtime.RULES:

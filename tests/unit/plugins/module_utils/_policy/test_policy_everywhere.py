@@ -268,7 +268,7 @@ def some(chance: random.Random) -> list[dict[str, Any]]:
                         else {}
                     ),
                 }
-                for _ in range(chance.randint(0, 3))
+                for _number in range(chance.randint(0, 3))
             ]
         found.append(one)
     return found
