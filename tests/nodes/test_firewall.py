@@ -136,7 +136,8 @@ def test_a_former_backend_that_would_lock_out_stays(node: Machine) -> None:
 @pytest.mark.parametrize("backend", ["firewalld"])
 def test_what_others_have_at_run_time_only_stays(node: Machine) -> None:
     """firewalld is reloaded for a new policy, for a new set, and for the removal."""
-    node.must("firewall-cmd --add-port=7777/tcp --add-rich-rule='rule family=ipv4 source address=192.0.2.9 reject'")
+    node.must("firewall-cmd --add-port=7777/tcp")
+    node.must("firewall-cmd --add-rich-rule='rule family=ipv4 source address=192.0.2.9 reject'")
     node.must("firewall-cmd --direct --add-rule ipv4 filter INPUT 0 -p tcp --dport 7778 -j ACCEPT")
     listed = "firewall-cmd --list-all-zones; firewall-cmd --direct --get-all-rules"
     before = node.must(listed)
