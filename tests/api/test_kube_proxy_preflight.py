@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.surroundings import (
@@ -113,7 +114,9 @@ def test_kube_vip_counts_where_it_answers_arp_for_services(
 
 
 @pytest.mark.usefixtures("surrounded")
-def test_metallb_that_speaks_bgp_alone_needs_nothing(client: KubeClient) -> None:
+def test_metallb_that_speaks_bgp_alone_needs_nothing(api: str) -> None:
+    # A session of its own, as each task has: what a server does not serve is remembered.
+    client = connect({"kubeconfig": api})
     definition = layer_2_definition()
     client.create(definition)
     try:

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.probing import (
     CLIENT,
     NOT_IN,
@@ -117,7 +119,9 @@ def test_pods_that_do_not_reach_each_other_prove_nothing(
     assert left is None or left["metadata"]["deletionTimestamp"]
 
 
-def test_pods_that_never_run_are_named(network: PlayedNetwork, enforcement: Module) -> None:
+def test_pods_that_never_run_are_named(network: PlayedNetwork, enforcement: Module, client: KubeClient) -> None:
+    # Of the test before, which does not wait for it.
+    wait_gone(client, [PLACE], time.monotonic() + 60.0)
     network.broken = {SERVER}
     assert f"{PLACE.name}/{SERVER}: phase Pending" in enforcement.fails(timeout=3)
 

@@ -115,7 +115,9 @@ class ClusterSteps(Step):
                 refs.append(ObjectRef("v1", "Namespace", namespace))
             # The DaemonSet last: while it is there, a run that was killed finds what is left.
             for ref in [*refs[1:], refs[0]]:
-                if self.client.get(ref) is not None:
+                live = self.client.get(ref)
+                # What a run before has deleted goes by itself.
+                if live is not None and not live["metadata"].get("deletionTimestamp"):
                     self._do(f"{ref} deleted", partial(self._delete, ref))
             if not self.check:
                 wait_gone(self.client, refs, time.monotonic() + self.timeout)
