@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PORT = 8080
 ACCOUNT = "tester"
-PATIENCE = 180.0
+PATIENCE = 600.0
 # A node that is asked for many more at once refuses some (sshd, MaxStartups).
 SESSIONS = 8
 
