@@ -49,12 +49,10 @@ removed:
   sample: ["link cni0"]
 """
 
-from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.leftovers import clean, leftovers
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 
@@ -70,7 +68,7 @@ def main() -> None:
 
     def job() -> dict[str, Any]:
         cni = module.params["cni"]
-        found = replace(leftovers(cni, module.params["pod_cidrs"]), links=links_by_cni()[cni])
+        found = leftovers(cni, module.params["pod_cidrs"])
         removed = found.lines
         if removed and not module.check_mode:
             clean(found)

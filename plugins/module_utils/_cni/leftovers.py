@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, NOTHING, TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
@@ -109,8 +110,8 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
     """
     traces = TRACES[cni]
     pods = [network("pod network", cidr) for cidr in pod_cidrs]
-    named = sorted(path.name for path in Path("/sys/class/net").iterdir() if traces.links.fullmatch(path.name))
-    links = tuple(link for link in named if link not in _bridges_of_others(traces))
+    others = set(_bridges_of_others(traces))
+    links = tuple(link for link in links_by_cni()[cni] if link not in others)
     folders = tuple(path for path in traces.folders if Path(path).is_dir())
     listed = set(require(["nft", "list", "tables"]).splitlines()) if exists("nft") and traces.nft_tables else set()
     return Leftovers(
