@@ -75,7 +75,7 @@ options:
     elements: str
     default: []
   wait_timeout:
-    description: Seconds for every CoreDNS to have the Corefile; for the one from before, 180 at least.
+    description: Seconds for every CoreDNS to have the Corefile, and again for the one from before.
     type: int
     default: 180
 """

@@ -50,8 +50,6 @@ POLL_SECONDS = 1.0
 TOUCH_SECONDS = 15.0
 # Pods that are just starting will read the new Corefile by themselves; those that crash for the old one wait minutes.
 START_SECONDS = 30.0
-# Who gives up on something new after a short time gives more to the way back.
-BACK_SECONDS = 180.0
 PROBLEMS_SHOWN = 5
 
 
@@ -155,7 +153,7 @@ def revert(client: KubeClient, place: Place, seen: str, timeout: float) -> Rollo
     if given:
         is_back = f"The {' and the '.join(given)} from before {'is' if len(given) == 1 else 'are'} back"
         try:
-            _spread(client, place, max(timeout, BACK_SECONDS))
+            _spread(client, place, timeout)
             outcome = f"{is_back}, and every CoreDNS runs with {'it' if len(given) == 1 else 'them'}."
         except RolloutError as error:
             outcome = f"{is_back}, but not everywhere: {error}"
