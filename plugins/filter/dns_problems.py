@@ -28,6 +28,7 @@ EXAMPLES = r"""
       - name: kubernetes.default.svc.cluster.local
     source: "{{ inventory_hostname }}"
   register: answers
+  # A host that cannot ask must stay in the play, and counts as one that got no answer.
   failed_when: false
   ignore_unreachable: true
 

@@ -67,8 +67,7 @@ def main() -> None:
     )
 
     def job() -> dict[str, Any]:
-        cni = module.params["cni"]
-        found = leftovers(cni, module.params["pod_cidrs"])
+        found = leftovers(module.params["cni"], module.params["pod_cidrs"])
         removed = found.lines
         if removed and not module.check_mode:
             clean(found)

@@ -107,12 +107,11 @@ def main() -> None:
     )
 
     def job() -> dict[str, Any]:
-        client = connect(module.params)
-        if module.params["expected"]:
-            require_own_place(client, module.params["expected"])
+        client, expected = connect(module.params), module.params["expected"]
         found = presence(client)
-        if module.params["expected"]:
-            require_alone(found["cnis"], module.params["expected"])
+        if expected:
+            require_own_place(found["cnis"], expected)
+            require_alone(found["cnis"], expected)
         return {"changed": False, **found, "api_requests": client.requests}
 
     run(module, job)

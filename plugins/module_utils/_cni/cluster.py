@@ -123,13 +123,15 @@ def state_of(cnis: Mapping[str, Mapping[str, Any]]) -> str:
     return "one" if running else "none"
 
 
-def require_own_place(client: KubeClient, cni: str) -> None:
+def require_own_place(cnis: Mapping[str, Mapping[str, Any]], cni: str) -> None:
     """Refuse to install a CNI beside another installation of it.
 
+    :param cnis: what there is of each CNI, as :func:`presence` tells it.
     :param cni: a key of OWN_AGENTS, the CNI that is to be installed.
     :raises PresenceError: its agents run where the collection would not take them over, but add its own.
     """
-    others = [agent for agent in agents_of(client, cni) if agent not in OWN_AGENTS[cni]]
+    agents = [agent for one in _with_wholes(cni) if one in cnis for agent in cnis[one]["agents"]]
+    others = [agent for agent in agents if agent not in OWN_AGENTS[cni]]
     if others:
         raise PresenceError(
             f"CNI {cni}",
@@ -162,10 +164,14 @@ def clean_cluster(client: KubeClient, cni: str, *, check: bool, timeout: float) 
 
 def agents_of(client: KubeClient, cni: str) -> list[str]:
     """The DaemonSets that are there of the CNI, and of one that the CNI is a part of and shares all it makes with."""
-    wholes = [whole for whole, parts in PARTS.items() if cni in parts]
-    marks = [MARKS[one].agents for one in (cni, *wholes)]
+    marks = [MARKS[one].agents for one in _with_wholes(cni)]
     named = client.list("apps/v1", "DaemonSet", accept=NAMES_ONLY)
     return [str(ref_of(one)) for one in named if any(agents.fullmatch(one["metadata"]["name"]) for agents in marks)]
+
+
+def _with_wholes(cni: str) -> list[str]:
+    """The CNI, and those that it is a part of."""
+    return [cni, *(whole for whole, parts in PARTS.items() if cni in parts)]
 
 
 def _require_gone(client: KubeClient, cni: str) -> None:

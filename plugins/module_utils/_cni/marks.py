@@ -80,5 +80,7 @@ MARKS = {
     ),
     "gke": Marks(agents=re.compile(r"(netd|anetd)"), source="cloud.google.com, Dataplane V2 and netd"),
 }
+# What calls the others, and runs beside the one that the cluster has (k8snetworkplumbingwg/multus-cni).
+META = frozenset({"multus"})
 # Canal is Flannel's network with Calico's policies, and leaves what both do.
 PARTS = {"canal": {"calico", "flannel"}}

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import META
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, PROGRAMS, TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import run
@@ -49,8 +50,6 @@ VERSION = re.compile(r"v\d+\.\d+\.\d+\S*")
 LOOPBACK = "loopback"
 # Where container runtimes have them: containerd's default, and what distributions' packages of CRI-O add.
 PLUGIN_FOLDERS = (PROGRAMS, "/usr/libexec/cni", "/usr/lib/cni")
-# What calls the others, and runs beside the one that the cluster has (k8snetworkplumbingwg/multus-cni).
-META = {"multus"}
 
 
 def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:

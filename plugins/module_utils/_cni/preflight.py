@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import PresenceError
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.flannel import require_pod_cidrs
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import META, way_out
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import META
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import way_out
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.cluster import kernels_of, node_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import VERSION, require_supported
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.plan import Wanted, pod_network_plan

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS, META
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 CALICO_API = "crd.projectcalico.org/v1"
 FORBIDDEN = 403
-# Multus calls the CNIs that carry packets.
-CALLERS = {"multus"}
 
 
 def seen(client: KubeClient) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def seen(client: KubeClient) -> dict[str, Any]:
     try:
         for agent in client.list("apps/v1", "DaemonSet"):
             cni = next((name for name, marks in MARKS.items() if marks.agents.fullmatch(agent["metadata"]["name"])), "")
-            if cni and cni not in CALLERS:
+            if cni and cni not in META:
                 found[cni] = {}
                 found[cni] = _network(client, cni, agent)
     except KubeError as error:

@@ -105,9 +105,8 @@ def _bring(backend: Backend, wanted: Ruleset, options: Options, *, check: bool) 
     found: dict[str, Any] = {"changed": True, "diff": {"before": before, "after": readable(wanted, wanted.ids)}}
     if check:
         return found
-    applying = Change(lambda: backend.apply(wanted, reported), backend.undo(wanted, reported))
-    silencings = [former.silencing() for former in formers]
-    changes = [*([] if live else [applying]), *(one for one in silencings if one)]
+    changes = [] if live else [Change(lambda: backend.apply(wanted, reported), backend.undo(wanted, reported))]
+    changes += [one for former in formers if (one := former.silencing())]
     token = _make(changes, options.confirm_timeout)
     if not token:
         _keep(backend, wanted, options)

@@ -48,6 +48,7 @@ def answered(look: Callable[[], Result], deadline: float) -> Result:
             if not is_away or time.monotonic() > deadline:
                 raise
             tell(f"the API server does not answer: {error.seen}")
+        # Nothing tells when it is back but an answer.
         time.sleep(POLL_SECONDS)
 
 

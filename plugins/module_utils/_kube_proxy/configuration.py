@@ -27,14 +27,15 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.depr
     is_gate_in_the_way,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import FIELDS, Field, Place
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.preflight import HEALTH_PORT, METRICS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SUBJECT = "config.conf"
 GATE = ("featureGates", IPVS_GATE)
-METRICS_ADDRESS = "127.0.0.1:10249"
-HEALTH_ADDRESS = "0.0.0.0:10256"
+METRICS_ADDRESS = f"127.0.0.1:{METRICS_PORT}"
+HEALTH_ADDRESS = f"0.0.0.0:{HEALTH_PORT}"
 # Seconds; a period of 0 means the default.
 SYNC_PERIOD = 30.0
 MIN_SYNC_PERIOD = {"iptables": 1.0, "nftables": 1.0, "ipvs": 0.0}

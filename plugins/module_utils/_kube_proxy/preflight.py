@@ -24,6 +24,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.depr
     ipvs_refusal,
     minor_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.values import endpoint, host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -158,14 +159,11 @@ def _of_addresses(wish: Wish) -> Iterator[PreflightError]:
 
 def _is_reached(address: str, port: int) -> bool:
     """Whether localhost and a port lead to an address, whose own port may be left out."""
-    try:
-        host = ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        name, _colon, asked = address.rpartition(":")
-        host = ipaddress.ip_address(name.strip("[]"))
-        if asked != str(port):
-            return False
-    return host.is_unspecified or host.is_loopback
+    parts = host_and_port(address)
+    if parts is None or endpoint(address, 0):
+        return False
+    host = ipaddress.ip_address(parts[0])
+    return parts[1] in {None, str(port)} and (host.is_unspecified or host.is_loopback)
 
 
 def _of_nftables(cluster: ClusterFacts) -> Iterator[PreflightError]:

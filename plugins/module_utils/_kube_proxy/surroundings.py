@@ -76,9 +76,8 @@ def cluster_facts(client: KubeClient, version: str) -> ClusterFacts:
     """
     containers = tuple(_containers(client))
     images = {str(one["image"]) for one in containers}
-    calico = next((image for image in images if "calico/node" in image), "")
-    felix = client.get(ObjectRef(*FELIX)) if calico else None
-    spec = (felix or {}).get("spec") or {}
+    calico = _calico(images)
+    spec = _felix(client, images)
     dns = client.get(DNS)
     return ClusterFacts(
         version=version,
@@ -103,9 +102,18 @@ def default_nftables(image: str) -> str:
 def replacement(client: KubeClient) -> str:
     """Who serves Services instead of kube-proxy; empty when nobody does."""
     images = {str(one["image"]) for one in _containers(client)}
-    has_calico = any("calico/node" in image for image in images)
-    felix = (client.get(ObjectRef(*FELIX)) or {}) if has_calico else {}
-    return _replacement(client, images, felix.get("spec") or {})
+    return _replacement(client, images, _felix(client, images))
+
+
+def _calico(images: Iterable[str]) -> str:
+    return next((image for image in images if "calico/node" in image), "")
+
+
+def _felix(client: KubeClient, images: Iterable[str]) -> Object:
+    """What Calico's default FelixConfiguration says; empty without Calico."""
+    live = client.get(ObjectRef(*FELIX)) if _calico(images) else None
+    spec: Object = (live or {}).get("spec") or {}
+    return spec
 
 
 def _containers(client: KubeClient) -> Iterator[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,18 +137,24 @@ def endpoint(value: Value, _minor: int) -> str:
     """An address with a port, such as ``127.0.0.1:10249`` or ``[::1]:10249``; alone it gets kube-proxy's port."""
     if not isinstance(value, str):
         return "it is no text; expected an address and a port, such as 127.0.0.1:10249"
-    host, port = value, "1"
-    # An IPv6 address needs its brackets only when a port follows.
-    if not _is_address(value):
-        found = re.fullmatch(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([^:]*)", value)
-        if not found:
-            return "it is neither an address nor an address with a port; expected one such as 127.0.0.1:10249"
-        host, port = found[1] if found[1] is not None else found[2], found[3]
+    parts = host_and_port(value)
+    if parts is None:
+        return "it is neither an address nor an address with a port; expected one such as 127.0.0.1:10249"
+    host, port = parts
     if not _is_address(host):
         return f"its host {host!r} is no address"
-    if not re.fullmatch(r"[+]?\d+", port) or not 1 <= int(port) <= 65535:
+    if port is not None and (not re.fullmatch(r"[+]?\d+", port) or not 1 <= int(port) <= 65535):
         return f"its port {port!r} is none; expected 1 to 65535"
     return ""
+
+
+def host_and_port(value: str) -> Optional[tuple[str, Optional[str]]]:
+    """The parts of an address with a port, which may be left out; nothing where it is no such. Neither is judged."""
+    # An IPv6 address needs its brackets only when a port follows.
+    if _is_address(value):
+        return value, None
+    found = re.fullmatch(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([^:]*)", value)
+    return (found[1] if found[1] is not None else found[2], found[3]) if found else None
 
 
 def _is_address(host: str) -> bool:
