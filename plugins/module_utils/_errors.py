@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class NetopsError(Exception):
@@ -43,6 +46,13 @@ def sentence(text: str) -> str:
     What others say, an API server or another error, has an end or has none; whoever goes on after it asks here.
     """
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Names for a message: the first ones, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def _unended(text: str) -> str:

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement, require_placeable
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import listed
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError, listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network
 
 if TYPE_CHECKING:

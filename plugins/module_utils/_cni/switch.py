@@ -40,7 +40,6 @@ NODE_NOTES = {
     "flannel": "flannel.alpha.coreos.com/",
     "weave": "weave.works/",
 }
-SHOWN = 10
 
 
 class SwitchError(NetopsError):
@@ -238,10 +237,3 @@ def pending(record: Record, nodes: Iterable[NodeFacts]) -> list[NodeFacts]:
         return []
     left = [node for node in nodes if node.step or record.cni_of(node.label) != record.target]
     return sorted(left, key=lambda node: (not node.step, node.is_control_plane, node.name))
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for a message: the first ones, and how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return ", ".join(every[:SHOWN]) + more

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     SwitchError,
-    listed,
     pending,
     record_for,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_networks import ANY_NODE
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 
 if TYPE_CHECKING:

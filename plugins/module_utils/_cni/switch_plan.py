@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
-    listed,
     pending,
     record_for,
     source_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

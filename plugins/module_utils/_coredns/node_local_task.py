@@ -20,6 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.node_lo
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload import Place
 from ansible_collections.netops.kubernetes.plugins.module_utils._dns.questions import Question
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError, connect
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 DNS = ObjectRef("v1", "Service", "kube-dns", NAMESPACE)
 COREFILE = Place(ObjectRef("v1", "ConfigMap", "coredns", NAMESPACE), "Corefile")
 PROGRAM = "k8s-dns-node-cache"
-NODES_SHOWN = 10
 
 
 def node_local_dns(
@@ -180,7 +180,7 @@ def advice_on(wish: NodeLocal, kubelets: Mapping[str, Optional[Sequence[str]]]) 
         return ""
     return (
         f"In mode {wish.mode} kube-proxy keeps {wish.dns_address}, so the cache gets no question from pods of "
-        f"{_listed(others)}. Set clusterDNS to {wish.address} in /var/lib/kubelet/config.yaml there, and in ConfigMap "
+        f"{listed(others)}. Set clusterDNS to {wish.address} in /var/lib/kubelet/config.yaml there, and in ConfigMap "
         "kube-system/kubelet-config for nodes to come, restart the kubelets, then the pods"
     )
 
@@ -189,7 +189,7 @@ def _require_nobody_left(wish: NodeLocal, kubelets: Mapping[str, Optional[Sequen
     naming = sorted(node for node, named in kubelets.items() if wish.address in (named or ()))
     if naming:
         raise NodeLocalError(
-            f"kubelet's clusterDNS on {_listed(naming)}",
+            f"kubelet's clusterDNS on {listed(naming)}",
             f"it is {wish.address}; without the cache nobody would answer its pods",
             wish.dns_address,
             "Set it in /var/lib/kubelet/config.yaml and in ConfigMap kube-system/kubelet-config, restart the kubelets, "
@@ -208,8 +208,3 @@ def _require_no_other(client: KubeClient) -> None:
                 "one of the two",
                 "Remove it by what installed it",
             )
-
-
-def _listed(nodes: Sequence[str]) -> str:
-    more = f" and {len(nodes) - NODES_SHOWN} more" if len(nodes) > NODES_SHOWN else ""
-    return ", ".join(nodes[:NODES_SHOWN]) + more

@@ -113,9 +113,9 @@ def _name(word: str) -> str:
 _RULE_IDENTITY = 3
 
 
-def find(block: ServerBlock, name: str, arguments: Words | None) -> Directive | None:
-    """The use of a plugin that is meant by these arguments; the first one when none are given."""
-    return next((use for use in block.directives if _is_meant(use, Wanted(name, arguments))), None)
+def find(block: ServerBlock, meant: Wanted) -> Directive | None:
+    """The use of a plugin that is meant; the first one where its arguments are not given."""
+    return next((use for use in block.directives if _is_meant(use, meant)), None)
 
 
 def _is_meant(use: Directive, wanted: Wanted) -> bool:
@@ -242,9 +242,9 @@ def move(corefile: Corefile, zone: str, moved: Wanted, before: Words) -> Corefil
 
 
 def _require_use(block: ServerBlock, zone: str, meant: Wanted) -> Directive:
-    for use in block.directives:
-        if _is_meant(use, meant):
-            return use
+    found = find(block, meant)
+    if found is not None:
+        return found
     words = _line((meant.name, *(meant.arguments or ())))
     raise CorefileError("Corefile", f"plugin {words} is not in the block of {zone!r}", "both plugins there")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile import values as v
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.load import load
 from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.tree import PORTS, zone_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._corefile.wishes import is_present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,21 +46,17 @@ def _wished(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", ""
     zone = params.get("zone") or "."
     upstreams = params.get("upstreams")
-    if upstreams and _is_present(upstreams):
+    if upstreams and is_present(upstreams):
         yield zone_of(zone), "."
     for stub in params.get("stub_domains") or ():
-        if _is_present(stub):
+        if is_present(stub):
             yield zone_of(f"{stub['domain']}:53"), "."
     blocks = [{"zone": zone, "plugins": params.get("plugins")}, *(params.get("zones") or ())]
     for block in blocks:
         for plugin in block.get("plugins") or ():
-            if _is_present(plugin) and _is_present(block) and plugin["name"] in _NAMING:
+            if is_present(plugin) and is_present(block) and plugin["name"] in _NAMING:
                 arguments = plugin.get("arguments") if plugin["name"] in _FORWARDING else ()
                 yield zone_of(block["zone"]), (arguments or ("",))[0]
-
-
-def _is_present(asked: Mapping[str, Any]) -> bool:
-    return bool(asked.get("state", "present") == "present")
 
 
 def _of_block(block: ServerBlock, wished: list[tuple[str, str]]) -> Iterator[str]:

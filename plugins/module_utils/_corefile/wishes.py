@@ -140,16 +140,17 @@ def _hosts(corefile: Corefile, zone: str, asked: Sequence[Mapping[str, Any]]) ->
     """Entries of the plugin ``hosts``, known by their address."""
     if not asked:
         return []
-    entries = tuple((one["address"], tuple(one["names"]) if _is_present(one) else None) for one in asked)
+    entries = tuple((one["address"], tuple(one["names"]) if is_present(one) else None) for one in asked)
     present = require_block(corefile, zone).find("hosts")
-    if present is None and not any(map(_is_present, asked)):
+    if present is None and not any(map(is_present, asked)):
         return []
     # What is not listed must be asked for elsewhere.
     through = (("fallthrough", ()),) if present is None else ()
     return [PluginWish(Wanted("hosts", None, (*entries, *through)))]
 
 
-def _is_present(asked: Mapping[str, Any]) -> bool:
+def is_present(asked: Mapping[str, Any]) -> bool:
+    """Whether a wish is for something to be there: that is what saying nothing about it means."""
     return bool(asked.get("state", "present") == "present")
 
 
@@ -160,7 +161,7 @@ def _rewrite(asked: Mapping[str, Any]) -> PluginWish:
     kind = () if match == "exact" and not asked.get("answer") else (match,)
     answer = ("answer", "auto") if asked.get("answer") else ()
     words = ("name", *kind, asked["name"], asked["target"], *answer)
-    return PluginWish(Wanted("rewrite", words, is_rule=True), _is_present(asked))
+    return PluginWish(Wanted("rewrite", words, is_rule=True), is_present(asked))
 
 
 def _template(asked: Mapping[str, Any]) -> PluginWish:
@@ -170,7 +171,7 @@ def _template(asked: Mapping[str, Any]) -> PluginWish:
     lines += [("answer", answer) for answer in asked.get("answers") or ()]
     lines += [("rcode", asked["rcode"])] if asked.get("rcode") else []
     lines += [("fallthrough",)] if asked.get("fallthrough") else []
-    if not _is_present(asked):
+    if not is_present(asked):
         return PluginWish(
             Wanted("template", words, (), tuple(lines[:1]) if asked.get("match") else None), is_wanted=False
         )
@@ -197,14 +198,14 @@ def _dns64(asked: Mapping[str, Any]) -> PluginWish:
     options += [
         (name, () if asked[name] else None) for name in ("translate_all", "allow_ipv4") if asked.get(name) is not None
     ]
-    return PluginWish(Wanted("dns64", None, tuple(options)), _is_present(asked))
+    return PluginWish(Wanted("dns64", None, tuple(options)), is_present(asked))
 
 
 def _forward(corefile: Corefile, zone: str, asked: Mapping[str, Any]) -> list[PluginWish]:
     """The plugin ``forward`` of everything that no other plugin answers."""
     if not asked:
         return []
-    if not _is_present(asked):
+    if not is_present(asked):
         return [PluginWish(Wanted("forward", (".",)), is_wanted=False)]
     options: list[tuple[str, Words]] = [
         (option, (str(asked[option]),))
@@ -230,7 +231,7 @@ def _cache(corefile: Corefile, zone: str, asked: Mapping[str, Any]) -> list[Plug
     """The plugin ``cache``; the zones that it names already stay."""
     if not asked:
         return []
-    if not _is_present(asked):
+    if not is_present(asked):
         return [PluginWish(Wanted("cache"), is_wanted=False)]
     options = tuple((name, words_of(asked[name])) for name in CACHE_OPTIONS if asked.get(name) is not None)
     if asked.get("ttl") is None:
@@ -248,7 +249,7 @@ def _wished_zones(corefile: Corefile, params: Mapping[str, Any]) -> list[ZoneWis
     for one in params.get("zones") or ():
         _require_name(f"zone {one['zone']!r}", one["zone"])
         plugins = tuple(_plugin_wish(plugin) for plugin in one.get("plugins") or ())
-        zones.append(ZoneWish(one["zone"], plugins, _is_present(one), one.get("before") or ""))
+        zones.append(ZoneWish(one["zone"], plugins, is_present(one), one.get("before") or ""))
     return zones
 
 
@@ -256,7 +257,7 @@ def _stub(corefile: Corefile, asked: Mapping[str, Any]) -> ZoneWish:
     domain = asked["domain"]
     _require_name(f"stub domain {domain!r}", domain)
     zone = f"{domain}:53"
-    if not _is_present(asked):
+    if not is_present(asked):
         return ZoneWish(zone, (), is_wanted=False)
     answered = PluginWish(Wanted("forward", (".", *asked["servers"])))
     plugins = (PluginWish(Wanted("errors")), PluginWish(Wanted("cache", ("30",))), answered)
@@ -290,7 +291,7 @@ def _plugin_wish(plugin: Mapping[str, Any]) -> PluginWish:
         # In quotes too, a brace alone opens or closes a block.
         if "{" in words or "}" in words:
             raise CorefileError(f"plugin {name!r}", "a brace among its words", "words; lines make its block")
-    return PluginWish(wanted, _is_present(plugin), words_of(plugin.get("before") or ""))
+    return PluginWish(wanted, is_present(plugin), words_of(plugin.get("before") or ""))
 
 
 def _lines_of(plugin: str, asked: Any) -> list[tuple[str, ...] | None]:

@@ -16,6 +16,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.services import ANY, Server, socket
 
 if TYPE_CHECKING:
@@ -221,8 +222,7 @@ def _problems_of(server: Server, served: Mapping[Key, set[str]]) -> Iterator[str
 
 
 def _listed(ends: Iterable[str]) -> str:
-    ordered = sorted(ends)
-    return ", ".join(ordered[:5]) + (f" and {len(ordered) - 5} more" if len(ordered) > 5 else "")
+    return listed(sorted(ends), 5)
 
 
 def other_schedulers(wanted: Iterable[Server], table: Iterable[VirtualServer], scheduler: str) -> list[str]:

@@ -17,7 +17,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError, listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import (
     NFTABLES_SINCE,
     ipvs_notice,
@@ -108,8 +108,7 @@ def judge(wish: Wish, cluster: ClusterFacts, nodes: Mapping[str, NodeFacts]) -> 
         for error in _of_node(wish, facts):
             grouped[error.subject, error.seen, error.expected, error.remedy].append(name)
     for (subject, seen, expected, remedy), names in grouped.items():
-        listed = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-        troubles.append(PreflightError(f"{subject} on {listed}", seen, expected, remedy))
+        troubles.append(PreflightError(f"{subject} on {listed(names)}", seen, expected, remedy))
     notice = ipvs_notice(cluster.version) if wish.mode == "ipvs" and not ipvs_refusal(cluster.version) else ""
     return troubles, [notice] if notice else []
 

@@ -9,6 +9,7 @@ import difflib
 from itertools import combinations
 from typing import TYPE_CHECKING, Optional
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.addresses import ROOTS
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import Finding, finding
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.model import (
@@ -171,7 +172,7 @@ def _sample(evaluation: Evaluation, members: int) -> str:
     from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ports import places
 
     found = [str(member) for place in places(members) for member in evaluation.universe.parties[place].members]
-    return ", ".join(found[:SAMPLE]) + (f" and {len(found) - SAMPLE} more" if len(found) > SAMPLE else "")
+    return listed(found, SAMPLE)
 
 
 # ---- peers -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import quote
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._errors import sentence
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed, sentence
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.checks import CHECKS
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _outside(exposures: Sequence[Exposure], direction: str) -> list[list[str]]:
         by_ports: dict[tuple[str, ...], list[str]] = {}
         for network, ports in getattr(one, direction).items():
             by_ports.setdefault(tuple(ports), []).append(network)
-        shown = ", ".join(one.pods[:3]) + (f" and {len(one.pods) - 3} more" if len(one.pods) > 3 else "")
+        shown = listed(one.pods, 3)
         rows += [
             [one.namespace, shown, ", ".join(networks[:5]) + (" …" if len(networks) > 5 else ""), ", ".join(ports)]
             for ports, networks in by_ports.items()

@@ -11,15 +11,18 @@ because a label went is not for a run to decide by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline import NamespaceSteps, plan
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import (
+    SELECTION,
     STAGED,
     everywhere_steps,
     selection_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.fields import Fields
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.ownership import is_own
 
 if TYPE_CHECKING:
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 
 NAMESPACED = "NetworkPolicy"
 KEEP, REMOVE = "keep", "remove"
-SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _namespaced(scope: Scope, present: Collection[str], live: Sequence[Object]) 
     warnings: list[str] = []
     if left and scope.kind and scope.deselected != KEEP:
         warnings.append(
-            f"policies of the baseline stand in namespaces that this run is not for: {_shown(left)}. They stay as they "
+            f"policies of the baseline stand in namespaces that this run is not for: {listed(left)}. They stay as they "
             "are and are not kept current. Choose these namespaces, remove the policies (state=absent with namespaces, "
             "or deselected=remove), or say deselected=keep where another play is for them."
         )
@@ -121,7 +123,7 @@ def _wide(scope: Scope, kind: str, policies: Sequence[Object], namespaces: Seque
         return False, ""
     # What denies goes first, so it is the policy that says most.
     main = ref_of(everywhere_steps(policies, [])[0].subject)
-    others = "unknown namespaces" if meant is None else _shown(sorted(meant - scope.chosen)) or "no namespace"
+    others = "unknown namespaces" if meant is None else listed(sorted(meant - scope.chosen)) or "no namespace"
     return False, (
         f"{main} of an earlier run stands for {others} beside what this run is for, and stays. Remove it by "
         f"state=absent with cluster_wide={kind}, or choose these namespaces too."
@@ -130,25 +132,12 @@ def _wide(scope: Scope, kind: str, policies: Sequence[Object], namespaces: Seque
 
 def _meant(policies: Sequence[Object], namespaces: Sequence[Object]) -> Optional[set[str]]:
     """The namespaces that our cluster-wide policies are for; ``None`` where they do not say."""
-    selections = [found for one in policies if is_own(one) if (found := selection_of(one)) is not None]
-    if not selections:
+    told = [(one, selection_of(one)) for one in policies if is_own(one)]
+    selectors = [Fields(str(ref_of(one))).selector(found, SELECTION) for one, found in told if found is not None]
+    if not selectors:
         return None
     return {
         one["metadata"]["name"]
         for one in namespaces
-        if any(_matches(selector, one["metadata"].get("labels") or {}) for selector in selections)
+        if any(selector.matches(one["metadata"].get("labels") or {}) for selector in selectors)
     }
-
-
-def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether labels meet a selector as ``everywhere.subject_of`` makes them."""
-    equal = all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
-    return equal and all(
-        (labels.get(one["key"]) in one["values"]) == (one["operator"] == "In")
-        for one in selector.get("matchExpressions") or []
-    )
-
-
-def _shown(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

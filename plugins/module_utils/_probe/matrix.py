@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.plan import Plan, Rule, from_output
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.protocols import ICMP_TYPES, span
 from ansible_collections.netops.kubernetes.plugins.module_utils._probe.model import (
@@ -375,11 +376,9 @@ def _grouped(failures: Sequence[Mapping[str, Any]], unproven: Sequence[Mapping[s
     for rows in groups.values():
         row = rows[0]
         names = list(dict.fromkeys(one["source"] for one in rows))
-        shown = ", ".join(names[:NAMES_SHOWN])
-        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
         about = row["rule"] or "no rule"
         lines.append(
-            f"{row['node_name']} {_place(row)} ({about}) from {shown}{more}: "
+            f"{row['node_name']} {_place(row)} ({about}) from {listed(names, NAMES_SHOWN)}: "
             f"{row['verdict']}, expected {row['expected']}"
         )
         said = row["detail"]

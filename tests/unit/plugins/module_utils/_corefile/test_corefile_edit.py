@@ -483,7 +483,7 @@ def test_edits_are_idempotent_and_lose_no_comment(
     assert put(once, ".", wanted).text == once.text
     assert parse(once.text) == once
     assert once.text.count("#") == text.count("#")
-    found = find(once.servers[0], name, ("x",))
+    found = find(once.servers[0], Wanted(name, ("x",)))
     assert found
     assert [one.words[1:] for one in found.options if one.name == "option"] == (asked or [])
     removed = remove(once, ".", wanted)
