@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.long.proxies import PLAYBOOK, api, configuration, has_ended, modes, play, strategy, uids
@@ -64,6 +64,23 @@ def test_a_rerun_changes_nothing_restarts_nothing_and_asks_little(serving: Bed) 
     asked = requests(again.said)
     print(f"rerun: {asked} requests")
     assert 0 < asked <= 3 + len(serving.nodes)
+
+
+def only_predicts(bed: Bed, **variables: Any) -> None:
+    """Play in check mode what would restart kube-proxy; nothing but a prediction must come of it."""
+    before = (uids(bed), configuration(bed), strategy(bed), modes(bed))
+    predicted = play(bed, "--check", "--diff", **variables)
+    assert predicted.status == 0, predicted.said
+    assert all(predicted.changed.values()), predicted.said
+    assert (uids(bed), configuration(bed), strategy(bed), modes(bed)) == before
+    assert has_ended(bed)
+
+
+def test_check_mode_of_another_mode_and_of_another_scheduler(serving: Bed) -> None:
+    assert play(serving, kube_proxy_mode="iptables").status == 0
+    only_predicts(serving, **IPVS)
+    assert play(serving, **IPVS).status == 0
+    only_predicts(serving, kube_proxy_mode="ipvs", kube_proxy_ipvs_scheduler="rr")
 
 
 def test_killed_at_every_step_and_run_again(serving: Bed) -> None:
