@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,22 @@ def api(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 @pytest.fixture(scope="session")
 def client(api: str) -> KubeClient:
     return connect({"kubeconfig": api})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left(api: str) -> Iterator[None]:
+    """Files share the API server in any order: a DaemonSet that one leaves gets pods on the nodes of another."""
+    yield
+    deadline = time.monotonic() + 60.0
+    while left := _daemon_sets_and_nodes(api):
+        # What was deleted with its namespace goes a little later.
+        assert time.monotonic() < deadline, f"this file made and did not remove {left}"
+        time.sleep(0.2)
+
+
+def _daemon_sets_and_nodes(api: str) -> list[str]:
+    client = connect({"kubeconfig": api})
+    return [found["metadata"]["name"] for found in (*client.list("apps/v1", "DaemonSet"), *client.list("v1", "Node"))]
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,8 @@ TEXTS = [
     ".:0 {\n errors\n errors\n}\n",
     ".:0 {\n whoami\n}\n.:0 {\n whoami\n}\n",
     "# nothing\n",
+    ".:0 (s) { } (s)\n",
+    "(s) {\n}\n(s)\n",
 ]
 
 

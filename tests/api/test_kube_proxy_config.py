@@ -30,7 +30,7 @@ from tests.support.kube_proxy_objects import objects
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
@@ -52,13 +52,15 @@ nodePortAddresses: null"""
 
 
 @pytest.fixture
-def kube_proxy(api: str, client: KubeClient) -> Module:
+def kube_proxy(api: str, client: KubeClient) -> Iterator[Module]:
     for ref in (CONFIG_MAP, DAEMON_SET):
         client.delete(ref, propagation="Background")
     for obj in objects(CONFIGURATION):
         client.create(obj)
-    # No DaemonSet controller runs here; the roll-out itself is proven on real nodes.
-    return Module("kube_proxy_config", {"kubeconfig": api, "wait": False})
+    # No kubelet runs here; the roll-out itself is proven on real nodes.
+    yield Module("kube_proxy_config", {"kubeconfig": api, "wait": False})
+    for ref in (CONFIG_MAP, DAEMON_SET):
+        client.delete(ref, propagation="Background")
 
 
 def live(client: KubeClient) -> tuple[str, dict[str, Any], dict[str, Any]]:

@@ -80,7 +80,7 @@ def load(
     loader.guards_cycles = guards_cycles
     blocks, servers = [], []
     for block in loader.blocks():
-        if not block.keys or snippet_name(tuple(key.text for key in block.keys)) is not None:
+        if not block.keys or block.is_snippet:
             continue
         words: dict[str, list[Token]] = {}
         for directive in block.directives:

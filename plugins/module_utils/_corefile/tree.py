@@ -127,7 +127,9 @@ class ServerBlock:
 
     @property
     def is_snippet(self) -> bool:
-        return snippet_name(self.names) is not None
+        # The parser of CoreDNS (coredns/caddy, caddyfile/parse.go, begin) ends before it looks for one where the file
+        # ends behind the keys: a name in parentheses is a server's then.
+        return self.opening is not None and snippet_name(self.names) is not None
 
     @property
     def is_import(self) -> bool:
@@ -330,7 +332,7 @@ class Parser:
         block = ServerBlock(tuple(keys), (), None, None)
         if ended:
             return block
-        if block.is_snippet:
+        if snippet_name(block.names) is not None:
             return self._snippet(tuple(keys))
         opening = self._token if self._token.text == "{" else None
         if opening is None:
