@@ -43,17 +43,20 @@ def client(api: str) -> KubeClient:
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_left(api: str) -> Iterator[None]:
-    """Files share the API server in any order: a DaemonSet that one leaves gets pods on the nodes of another."""
+    """Files share the API server in any order: what one leaves on nodes is in the way where another drains them."""
     yield
+    client = connect({"kubeconfig": api})
     deadline = time.monotonic() + 60.0
-    while left := _daemon_sets_and_nodes(api):
+    while left := _daemon_sets_and_nodes(client):
         # What was deleted with its namespace goes a little later.
         assert time.monotonic() < deadline, f"this file made and did not remove {left}"
         time.sleep(0.2)
+    for namespace in {pod["metadata"]["namespace"] for pod in client.list("v1", "Pod")}:
+        # No kubelet runs here that would say that they have ended.
+        client.raw("DELETE", client.path("v1", "Pod", namespace), body={"gracePeriodSeconds": 0})
 
 
-def _daemon_sets_and_nodes(api: str) -> list[str]:
-    client = connect({"kubeconfig": api})
+def _daemon_sets_and_nodes(client: KubeClient) -> list[str]:
     return [found["metadata"]["name"] for found in (*client.list("apps/v1", "DaemonSet"), *client.list("v1", "Node"))]
 
 
