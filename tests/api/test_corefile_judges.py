@@ -49,6 +49,40 @@ def test_coredns_refuses_what_the_table_of_refusals_has(programs: Path) -> None:
     assert "\n".join(str(one) for one in disagreements(VERSIONS[-1], texts, theirs)) == ""
 
 
+# What random texts have shown; single lines in a server block.
+FOUND = [
+    "cache {$JUDGED_BRACE}",
+    "metadata {%JUDGED_BRACE%}",
+    "bind {$JUDGED_BRACE}",
+    "dns64 {%JUDGED_BRACE%}",
+    "import [a",
+    "import a\\[",
+    "import \\[a",
+    "import a\\",
+    "nomad {\naddress 10%\n}",
+    "nomad {\naddress http://a/%41?10% http://a#b\n}",
+    "nomad {\naddress http://a#10%\n}",
+    'kubernetes {\nnamespace_labels ""\n}',
+    'kubernetes {\nlabels " "\n}',
+    'kubernetes {\nlabels "a,"\n}',
+    *(f"on startup {words}" for words in ("/bin/true é", "/bin/true 'é'", '"\\"é\\" x"', "a#b \\\\", "a `b`")),
+    *(f"on startup {words}" for words in ("é#", "'a", "''")),
+    *(f'on startup "{words}"' for words in ("# a", "#é\na", "a #é", "a \\\\#é", "a\\\\é", " ", "'a b' c")),
+    *(
+        'template IN A {\nanswer "{{ ' + words + ' }}"\n}'
+        for words in "30s 30 0x1F -1.5e3 08 1_000 .Name3 '3s' '3' `3s` 3i 09.5 0b2".split()
+    ),
+    'dynupdate example.com {\nfile ""\ndatabase /tmp/none.bolt\nallow a.key. @ A\n}',
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_coredns_agrees_about_what_random_texts_have_shown(programs: Path, version: str) -> None:
+    texts = [f"example.com {{\n{line}\n}}\n" for line in FOUND]
+    theirs = judgements(programs, version, texts)
+    assert "\n".join(str(one) for one in disagreements(version, texts, theirs)) == ""
+
+
 def _alone(head: str, options: list[str]) -> list[str]:
     """A plugin without its options, with one of them, with one twice, with all."""
     blocks = ["", *options, *(f"{option}\n{option}" for option in options), "\n".join(options)]

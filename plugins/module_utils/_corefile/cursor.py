@@ -34,11 +34,14 @@ class Cursor:
     """A place in the words of one plugin of one server block, all its uses in a row.
 
     :param nests: whether a block may open within a block, as since CoreDNS 1.15.0; its end then ends the reading.
+    :param notices_end: whether words that end within a block end it, as since CoreDNS 1.13.0; before, the last one is
+        read again. A brace that a variable of the environment puts in may have nothing behind it.
     """
 
-    def __init__(self, tokens: Sequence[Token], *, nests: bool = True) -> None:
+    def __init__(self, tokens: Sequence[Token], *, nests: bool = True, notices_end: bool = True) -> None:
         self._tokens = tokens
         self._nests = nests
+        self._notices_end = notices_end
         self._at = -1
         self._depth = 0
 
@@ -70,7 +73,9 @@ class Cursor:
         """Move to the next word of the block, which must open on the line that was read; ``False`` at its end."""
         if self._depth:
             if not self.next():
-                return False
+                if self._notices_end:
+                    return False
+                raise self.refuse("the block has no end", "}")
             if self.word == "{" and self._nests:
                 self._at -= 1
             else:
@@ -82,7 +87,7 @@ class Cursor:
         if self.word != "{":
             self._at -= 1
             return False
-        if not self.next() or self.word == "}":
+        if (not self.next() and self._notices_end) or self.word == "}":
             return False
         self._depth += 1
         return True

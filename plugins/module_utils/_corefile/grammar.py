@@ -211,7 +211,7 @@ def hold(name: str, rule: Rule, tokens: Sequence[Token], scope: Scope) -> None:
     """
     if rule.unread_before and not scope.since(rule.unread_before):
         return
-    cursor = Cursor(tokens, nests=scope.since("1.15.0"))
+    cursor = Cursor(tokens, nests=scope.since("1.15.0"), notices_end=scope.since("1.13.0"))
     count = 0
     is_once = rule.often == "once" or (rule.once_before and not scope.since(rule.once_before))
     is_filled = False

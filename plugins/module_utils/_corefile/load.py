@@ -31,6 +31,8 @@ _VARIABLE = re.compile(r"\{%([^%]|%(?!\}))+%\}|\{\$[^}]+\}|__PILLAR__\w+__")
 MOST_EXPANSIONS = 10000
 # A snippet that imports itself is refused where it is defined; before that CoreDNS never ends when it is used.
 GUARDS_CYCLES_SINCE = (1, 13, 0)
+# What Go's filepath.Match cannot read: a class without its end, a backslash with nothing behind it.
+_BAD_PATTERN = r"(?s)(?:[^\\[]|\\.)*(?:\[|\\\Z)"
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,8 @@ class _Loader(Parser):
             return self._snippets[pattern]
         if pattern.count("*") > 1 or pattern.count("?") > 1 or ("[" in pattern and "]" in pattern):
             raise self._error(f"Glob pattern may only contain one wildcard (*), but has others: {pattern}")
+        if re.match(_BAD_PATTERN, pattern):
+            raise self._error(f"Failed to use import pattern {pattern}: syntax error in pattern")
         found = None if self._sources is None else self._sources(pattern, argument.file or self._file)
         if found is None:
             self.unseen.append(argument)

@@ -50,9 +50,24 @@ HEADER_FLAG = v.one_of("aa", "ra", "rd", any_case=True)
 TRANSFER_TARGET = Kind("* or an IP address, with or without a port", lambda word: word == "*" or _may_transfer(word))
 ABOVE_ZERO = v.span(1e-9, None, "a duration above 0, or seconds", v.seconds_or_number)
 _EMPTY_ACTION = re.compile(r"\{\{(?:-\s)?\s*(?:\s-)?\}\}")
-TEMPLATE = Kind(
-    "a template of Go", lambda word: word.count("{{") == word.count("}}") and not _EMPTY_ACTION.search(word)
-)
+# Patterns of rare words are compiled when the first such word is read.
+_ACTION = r"(?s)\{\{(.*?)\}\}"
+_QUOTED = r"""(?s)"(?:[^"\\]|\\.)*"|`[^`]*`|'(?:[^'\\]|\\(?:[0-7]{3}|x\w\w|u\w{4}|U\w{8}|.))'|/\*.*?\*/"""
+_NUMBER_LIKE = r"(?<![\w$.])[+-]?\d[\w.]*"
+_WHOLE = r"0[xX][\da-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]*|[1-9][\d_]*"
+_GO_NUMBER = rf"[+-]?(?:{_WHOLE}|[\d_]+\.[\d_]*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)i?"
+
+
+def _is_template(word: str) -> bool:
+    """As far as the lexer of Go's ``text/template`` goes: closed actions, none empty, numbers that are some."""
+    if word.count("{{") != word.count("}}") or _EMPTY_ACTION.search(word):
+        return False
+    actions = [re.sub(_QUOTED, " ", action) for action in re.findall(_ACTION, word)]
+    numbers = [number for action in actions for number in re.findall(_NUMBER_LIKE, action)]
+    return all(re.fullmatch(_GO_NUMBER, number) for number in numbers) and not any("'" in action for action in actions)
+
+
+TEMPLATE = Kind("a template of Go", _is_template)
 _LABEL = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)"
 _PREFIXED = rf"(?:[a-z0-9.-]+/)?{_LABEL}"
 
@@ -61,8 +76,14 @@ def _may_transfer(word: str) -> bool:
     return v.ADDRESS_WITH_PORT.accepts(word)
 
 
+_BAD_ESCAPE = r"%(?![0-9A-Fa-f]{2})"
+
+
 def _is_url(word: str) -> bool:
-    """Whether Go's ``url.Parse`` can tell where the path begins."""
+    """Whether Go's ``url.Parse`` can tell where the path begins, and what each escape stands for."""
+    before, _sharp, fragment = word.partition("#")
+    if any(re.search(_BAD_ESCAPE, part) for part in (before.partition("?")[0], fragment)):
+        return False
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", word) is not None or ":" not in word.partition("/")[0]
 
 
@@ -484,6 +505,8 @@ def dynupdate(cursor: Cursor, _scope: Scope, _head: Words, options: Options) -> 
     for name, expected in (("file", "file PATH"), ("allow", "allow KEY NAME TYPE")):
         if name not in names:
             raise cursor.refuse(f"option {name!r} is missing", expected)
+    if ("file", ("",)) in options:
+        raise cursor.refuse("option file is empty", "the path of a zone's file")
 
 
 def _falls_through(options: Options, scope: Scope) -> bool:
@@ -554,6 +577,15 @@ def one_or_two(cursor: Cursor, _scope: Scope) -> Words:
     return (first, cursor.word) if cursor.next_argument() else (first,)
 
 
+# The words of a command as github.com/flynn/go-shlex takes them apart: what is not ASCII stands in quotes only.
+_PLAIN = r"[A-Za-z0-9._\-,/@$*()+=><:;&^%~|!?\[\]{}]"
+_ESCAPED = r"\\[A-Za-z0-9._\-,/@$*()+=><:;&^%~|!?\[\]{} \t\r\n\"'\\#]"
+_PART = rf"""{_PLAIN}|{_ESCAPED}|'[^']*'|"(?:[^"\\]|{_ESCAPED})*\""""
+_COMMAND_WORD = rf"(?:{_PART})(?:{_PART}|\#)*(?![^ \t\r\n])"
+_BETWEEN = r"[ \t\r\n]|\#[^\n]*(?:\n|\Z)"
+_COMMAND = rf"(?:{_BETWEEN})*{_COMMAND_WORD}(?:{_BETWEEN}|{_COMMAND_WORD})*"
+
+
 def event(cursor: Cursor, _scope: Scope) -> Words:
     """An event and a command."""
     if not cursor.next_argument():
@@ -561,8 +593,11 @@ def event(cursor: Cursor, _scope: Scope) -> Words:
     require(cursor, v.one_of("startup", "shutdown", "certrenew", any_case=True), cursor.word)
     name = cursor.word
     found = cursor.arguments()
-    if not " ".join(found).strip():
+    command = " ".join(found)
+    if not command.strip():
         raise cursor.refuse("no command", "a command behind the event")
+    if not re.fullmatch(_COMMAND, command) and not depends_on_environment(command):
+        raise cursor.refuse(f"command {command!r}", "a command as a shell takes it, all but ASCII in quotes")
     return (name, *found)
 
 
@@ -572,7 +607,7 @@ def event(cursor: Cursor, _scope: Scope) -> Words:
 def _is_selector(text: str) -> bool:
     values = rf"\(\s*(?:{_LABEL})?(?:\s*,\s*(?:{_LABEL})?)*\s*\)"
     term = rf"\s*(?:!\s*{_PREFIXED}|{_PREFIXED}(?:\s*==?\s*(?:{_LABEL})?|\s+(?:in|notin)\s+{values})?)\s*"
-    return re.fullmatch(rf"{term}(?:,{term})*", text) is not None
+    return re.fullmatch(rf"[ \t\r\n]*|{term}(?:,{term})*", text) is not None
 
 
 SELECTOR = Kind("a label selector such as app=web", _is_selector)
