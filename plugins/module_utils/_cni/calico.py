@@ -22,7 +22,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement i
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.capacity import CUTS
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import version_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import (
+    CALICO_NFTABLES,
+    version_of,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import (
     ENDPOINT,
     Range,
@@ -37,7 +40,6 @@ CALICO_API = "crd.projectcalico.org/v1"
 OPERATOR_API = "operator.tigera.io/v1"
 ENCAPSULATIONS = ("IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet", "None")
 DATAPLANES = ("Iptables", "Nftables", "BPF")
-NFTABLES_SINCE = (3, 31)
 DISABLED_POOLS_SINCE = (3, 31)
 POOL_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 # What the operator's own image is called among the digests: it is in no ImageSet that the operator would read.
@@ -162,7 +164,7 @@ def require_sound(calico: Calico) -> None:
     version = version_of("calico_version", calico.version)
     _require_one("mode", calico.mode, ("operator", "manifest"))
     _require_one("linux_dataplane", calico.linux_dataplane, DATAPLANES)
-    if calico.linux_dataplane == "Nftables" and version < NFTABLES_SINCE:
+    if calico.linux_dataplane == "Nftables" and version < CALICO_NFTABLES:
         raise CalicoError(
             "linux_dataplane 'Nftables'", f"Calico {calico.version} has none", "3.31 or later", "Choose Iptables"
         )
@@ -412,7 +414,7 @@ def configuration(calico: Calico) -> list[dict[str, Any]]:
             felix[name] = calico.wireguard
     if calico.mode == "manifest":
         felix["bpfEnabled"] = calico.linux_dataplane == "BPF"
-        if version_of("calico_version", calico.version) >= NFTABLES_SINCE:
+        if version_of("calico_version", calico.version) >= CALICO_NFTABLES:
             felix["nftablesMode"] = "Enabled" if calico.linux_dataplane == "Nftables" else "Disabled"
     found = [_resource("FelixConfiguration", "default", merged(felix, calico.felix))]
     if calico.bgp:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import (
+    CALICO_NFTABLES,
     doubts,
     refusals,
     row_of,
@@ -31,8 +32,6 @@ WIREGUARD_KERNEL = (5, 6)
 EBPF_KERNEL = (5, 10)
 MANY_NODES = 100
 TYPHA_NODES = 50
-# Calico's, by the mode of kube-proxy; iptables' in every other.
-DATAPLANES = {"nftables": "Nftables", "none": "BPF"}
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,7 @@ def _require(answers: Answers) -> None:
 
 def _judged(cni: str, answers: Answers) -> dict[str, Any]:
     reasons = [reason for rule in RULES if rule.holds(answers) for reason in rule.reasons if reason.cni == cni]
-    version = answers.versions.get(cni, VERSIONS[cni])
+    version = _version_of(cni, answers)
     row = row_of(cni, version)
     refused = refusals(row, answers.kubernetes_version, answers.kernels) if row else []
     fits = all(reason.weight is not None for reason in reasons) and (answers.force or not refused)
@@ -227,11 +226,20 @@ def _judged(cni: str, answers: Answers) -> dict[str, Any]:
     }
 
 
+def _version_of(cni: str, answers: Answers) -> str:
+    return answers.versions.get(cni, VERSIONS[cni])
+
+
 def _warnings(cni: str, version: str, answers: Answers, settings: Mapping[str, Any]) -> list[str]:
     """What is to be known of a CNI beside its reasons."""
     row = row_of(cni, version)
     unknown = f"{cni} {version} is not in the table of versions; whether it fits is not checked"
     told = doubts(row, answers.kubernetes_version) if row else [unknown]
+    if cni == "calico" and answers.kube_proxy_mode == "nftables" and not _has_nftables(answers):
+        told.append(
+            f"Calico {version} has its nftables data plane as a preview at most, and kube-proxy in this mode asks for "
+            "it: choose 3.31 or later, or another mode (docs.tigera.io, nftables)"
+        )
     if answers.encryption and any(version_of("kernel version", one) < WIREGUARD_KERNEL for one in answers.kernels):
         told.append("WireGuard is part of the kernel from 5.6 on: older nodes need its module (wireguard.com)")
     told += [f"{name}: to be set to HOST:PORT of the API server" for name, value in settings.items() if value == ""]
@@ -246,6 +254,17 @@ def _direct(answers: Answers) -> bool:
     return answers.one_subnet and (answers.environment == "bare_metal" or answers.latency)
 
 
+def _has_nftables(answers: Answers) -> bool:
+    return version_of("version of calico", _version_of("calico", answers)) >= CALICO_NFTABLES
+
+
+def _dataplane(answers: Answers) -> str:
+    """Calico's, by the mode of kube-proxy; iptables' in every other."""
+    if answers.kube_proxy_mode == "nftables" and _has_nftables(answers):
+        return "Nftables"
+    return "BPF" if answers.kube_proxy_mode == "none" else "Iptables"
+
+
 def _calico(answers: Answers) -> dict[str, Any]:
     # Without an overlay nothing but BGP brings routes to the other nodes.
     bgp = answers.reachability == "routed" or answers.environment == "bare_metal" or _direct(answers)
@@ -253,7 +272,7 @@ def _calico(answers: Answers) -> dict[str, Any]:
         "calico_bgp": bgp,
         "calico_encapsulation": "None" if _direct(answers) else ("VXLANCrossSubnet" if bgp else "VXLAN"),
         "calico_wireguard": answers.encryption,
-        "calico_linux_dataplane": DATAPLANES.get(answers.kube_proxy_mode, "Iptables"),
+        "calico_linux_dataplane": _dataplane(answers),
         **_endpoint("calico", answers),
     }
 

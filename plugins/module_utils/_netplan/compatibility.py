@@ -47,6 +47,8 @@ ROWS = (
     # Flannel names a first version and tests none in particular; WireGuard as a back-end needs 5.6.
     Row("flannel", (0, 28), ((1, 17), (1, 99)), (1, 17), (3, 10), "github.com/flannel-io/flannel, README"),
 )
+# The first Calico whose nftables data plane is more than a preview (docs.tigera.io, release notes of 3.31).
+CALICO_NFTABLES = (3, 31)
 VERSION = re.compile(r"v?(\d+)\.(\d+)([.+-].*)?")
 
 

@@ -89,6 +89,25 @@ def test_a_version_outside_the_tested_ones_is_a_warning() -> None:
     assert "calico 3.99 is not in the table of versions" in unknown["calico"]["warnings"][0]
 
 
+@pytest.mark.parametrize(
+    ("version", "mode", "dataplane"),
+    [
+        ("3.32", "nftables", "Nftables"),
+        ("v3.31.7", "nftables", "Nftables"),
+        ("v3.28.5", "nftables", "Iptables"),
+        ("3.30", "nftables", "Iptables"),
+        ("3.28", "none", "BPF"),
+        ("3.28", "iptables", "Iptables"),
+    ],
+)
+def test_calicos_nftables_are_for_versions_that_have_them(version: str, mode: str, dataplane: str) -> None:
+    answers = {"kube_proxy_mode": mode, "versions": {"calico": version}, "api_endpoint": "192.0.2.1:6443"}
+    [calico] = [one for one in cni_choice(answers)["ranking"] if one["cni"] == "calico"]
+    assert calico["settings"]["calico_linux_dataplane"] == dataplane
+    warned = any("nftables data plane as a preview at most" in warning for warning in calico["warnings"])
+    assert warned == (mode == "nftables" and dataplane == "Iptables")
+
+
 def test_a_cloud_has_its_own_cni() -> None:
     assert "its own CNI" in cni_choice({"environment": "cloud"})["advice"][0]
     assert cni_choice({})["advice"] == []

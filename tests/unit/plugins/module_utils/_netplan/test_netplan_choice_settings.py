@@ -46,31 +46,33 @@ def schema_of_cilium() -> dict[str, Any]:
     return content
 
 
-def require_taken(cni: str, settings: dict[str, Any]) -> str:
+def require_taken(cni: str, version: str, settings: dict[str, Any]) -> str:
     """Give the settings to what the role gives them to; returns how packets go between nodes, in the CNI's words."""
     said = {name.removeprefix(f"{cni}_"): value for name, value in settings.items()}
     if cni == "flannel":
         require_flannel(Flannel(PODS, **said))
         return str(said["backend"])
     if cni == "cilium":
-        require_values(values(Cilium("1.20.0", PODS, **said)), schema_of_cilium())
+        require_values(values(Cilium(f"{version}.0", PODS, **said)), schema_of_cilium())
         return str(said["tunnel"])
     encapsulation = said.pop("encapsulation")
-    require_calico(Calico("v3.32.1", pools_of(PODS, [], encapsulation), **said))
+    require_calico(Calico(f"v{version}.0", pools_of(PODS, [], encapsulation), **said))
     return str(encapsulation)
 
 
+@pytest.mark.parametrize("calico", ["3.28", "3.32"])
 @pytest.mark.parametrize("mode", CHOICES["kube_proxy_mode"])
-def test_every_recommendation_is_taken_by_its_role(mode: str) -> None:
+def test_every_recommendation_is_taken_by_its_role(mode: str, calico: str) -> None:
     seen = 0
+    known: dict[str, Any] = {"api_endpoint": ENDPOINT, "versions": {"calico": calico}}
     for answers in (one for one in ANSWERS if one["kube_proxy_mode"] == mode):
-        for ranked in cni_choice(Answers(**answers, api_endpoint=ENDPOINT))["ranking"]:
+        for ranked in cni_choice(Answers(**answers, **known))["ranking"]:
             if ranked["fits"]:
                 seen += 1
                 cni, settings = ranked["cni"], ranked["settings"]
                 validated = ArgumentSpecValidator(spec_of(cni)).validate(settings)
                 assert validated.error_messages == [], (answers, settings)
-                encapsulation = require_taken(cni, settings)
+                encapsulation = require_taken(cni, ranked["version"], settings)
                 wanted = Wanted(PODS, cni, interfaces={"node-a": {"eth0": 1500}}, encapsulation=encapsulation)
                 assert pod_network_plan(wanted)["mtu"]["pod"] <= 1500
     assert seen > len(ANSWERS) / len(CHOICES["kube_proxy_mode"])
