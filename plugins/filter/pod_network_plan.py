@@ -41,12 +41,21 @@ options:
     type: dict
     default: {}
   routes:
-    description: The nodes' routes, each with C(network) and C(device), and C(node). Those of CNIs are left out.
+    description:
+      - The nodes' routes, each with C(network) and C(device), and C(node), C(gateway) and C(protocol) where they are
+        known, as M(netops.kubernetes.cni_info) tells them.
+      - Those of CNIs are left out, which lead over a device of the CNI's, or into the pod networks by another of
+        O(nodes) or by Calico's protocol.
     type: list
     elements: dict
     default: []
   interfaces:
-    description: MTU by interface, by node. Without it no MTU is planned.
+    description:
+      - By node its facts, as M(ansible.builtin.setup) gathers them of the network, or MTU by interface. Without it no
+        MTU is planned.
+      - Of the facts those interfaces count that bear an address of O(nodes), be they cards, VLANs, bonds, bridges or
+        tunnels; where none does, those of the default routes. Of interfaces that are named, all but those whose names a
+        CNI, a container runtime or a hypervisor gives.
     type: dict
     default: {}
   encapsulation:

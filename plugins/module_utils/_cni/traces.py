@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.routes import CALICO_PROTOCOLS
+
 NOTHING = re.compile(r"(?!)")
 CONFIGURATIONS = "/etc/cni/net.d"
 PROGRAMS = "/opt/cni/bin"
@@ -85,8 +87,7 @@ TRACES = {
             "/etc/calico",
             "/var/lib/cni/networks/k8s-pod-network",
         ),
-        # BIRD's, and what Felix programs itself; as names and as the numbers behind them.
-        route_protocols=frozenset({"bird", "12", "80"}),
+        route_protocols=CALICO_PROTOCOLS,
         source="github.com/projectcalico/calico, felix/rules and felix/dataplane/linux",
     ),
     "cilium": Traces(

@@ -10,13 +10,8 @@ Ethernet header 14; WireGuard 32 beside IP and UDP (RFC 7348; wireguard.com). Ea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import OWN_DEVICES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # CNI and encapsulation: bytes over an IPv4 underlay, over an IPv6 one.
 OVERHEADS: dict[tuple[str, str], tuple[int, int]] = {
@@ -39,17 +34,8 @@ SETTINGS = {
     "calico": ("calico_mtu", "the pods' links, overhead already subtracted (docs.tigera.io, configure MTU)"),
     "cilium": ("cilium_mtu", "the nodes' network; routes get less, links do not (docs.cilium.io, MTU)"),
 }
-ETHERNET = 1500
 # RFC 8200: what every link must carry for IPv6. RFC 791: what every host takes of IPv4.
 LEAST = {6: 1280, 4: 576}
-# Underlays that lie in somebody's tunnel already.
-TUNNELLED = {
-    1460: "Google Cloud's networks",
-    1450: "a VXLAN network, such as those of OpenStack or Hetzner",
-    1442: "a Geneve network, such as OVN's",
-    1420: "a WireGuard tunnel",
-    1400: "some cloud's tunnel",
-}
 
 
 @dataclass(frozen=True)
@@ -67,43 +53,6 @@ class MtuPlan:
     setting: str
     value: int
     meaning: str
-
-
-def underlay_of(interfaces: Mapping[str, Mapping[str, Any]]) -> tuple[int, list[str]]:
-    """The smallest MTU of the nodes' real interfaces, and what is odd about them.
-
-    :param interfaces: MTU by interface, by node; devices of CNIs and virtual links are left out.
-    :raises NetworkError: a node has no real interface, or an MTU is no number.
-    """
-    smallest: dict[str, tuple[int, str]] = {}
-    for node, devices in interfaces.items():
-        real = [
-            (_mtu(node, device, mtu), device) for device, mtu in devices.items() if not OWN_DEVICES.fullmatch(device)
-        ]
-        if not real:
-            raise NetworkError(f"node '{node}'", "it has no interface of its own", "at least one with its MTU")
-        smallest[node] = min(real)
-    if not smallest:
-        raise NetworkError("interfaces", "no node is named", "MTU by interface, by node")
-    (least, device), node = min((pair, node) for node, pair in smallest.items())
-    warnings: list[str] = []
-    most = max(mtu for mtu, _device in smallest.values())
-    if most != least:
-        warnings.append(
-            f"the nodes' networks differ: {node} has {least} on {device}, others up to {most}; the smallest counts"
-        )
-    if least < ETHERNET:
-        taker = TUNNELLED.get(least, "something on the way")
-        warnings.append(f"an underlay of {least} is {ETHERNET - least} less than Ethernet's: {taker} has taken these")
-    elif least > ETHERNET:
-        warnings.append(f"jumbo frames of {least}: every switch between the nodes must carry them; try it with DF set")
-    return least, warnings
-
-
-def _mtu(node: str, device: str, mtu: Any) -> int:
-    if isinstance(mtu, bool) or not isinstance(mtu, int) or not 68 <= mtu <= 65536:
-        raise NetworkError(f"node '{node}', interface {device}", f"MTU {mtu!r}", "a number of bytes from 68 to 65536")
-    return mtu
 
 
 def overhead_of(cni: str, encapsulation: str, *, wireguard: bool, underlay_family: int) -> int:

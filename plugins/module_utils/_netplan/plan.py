@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.capacity import CUTS, capacity
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.mtu import overhead_of, plan_mtu, underlay_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.mtu import overhead_of, plan_mtu
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import (
-    OWN_DEVICES,
     Range,
+    clashes,
     network,
-    overlaps,
     reserved,
     within,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.routes import routes_around
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.underlay import underlay_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,8 +41,9 @@ class Wanted:
     :param pod_cidrs: one network, or one of each family; the first one's family is the cluster's first.
     :param nodes: each with ``name``, ``addresses`` and ``pod_cidrs``, as the module ``cluster_network_info`` tells.
     :param networks: networks around the cluster by what they are: a VPN, the office.
-    :param routes: the nodes' routes, each with ``network`` and ``device``, and ``node`` where it is known.
-    :param interfaces: MTU by interface, by node.
+    :param routes: the nodes' routes, each with ``network`` and ``device``; ``node``, ``gateway`` and ``protocol`` where
+        they are known.
+    :param interfaces: by node its facts, or MTU by interface.
     :param encapsulation: as the CNI names it; what is only used across subnets counts as used.
     :param block_sizes: prefix length of a piece by family, where it is not the CNI's default.
     :param expected_nodes: how many nodes are to fit; those that are there at least.
@@ -162,37 +164,26 @@ def _require_apart(wanted: Wanted, pods: Sequence[Network], services: Sequence[N
     ranges += [
         Range(f"network {name}", network(f"network {name}", cidr), "around") for name, cidr in wanted.networks.items()
     ]
-    ranges += _routes(wanted)
+    ranges += [one for _route, one in routes_around(wanted.routes, [*pods, *services], _node_addresses(wanted))]
     ranges += [Range(one.what, one.network, "around") for one in reserved()]
-    clashes = [f"the {narrow} overlaps the {wide}" for wide, narrow in overlaps(ranges)]
-    if clashes:
+    found = clashes(ranges)
+    if found:
         raise NetworkError(
             "networks of the cluster",
-            "; ".join(clashes),
+            "; ".join(found),
             "networks of their own for pods, Services and everything that they reach",
             "Choose another network for one of each pair" + _hint(wanted),
         )
+
+
+def _node_addresses(wanted: Wanted) -> set[str]:
+    return {str(address) for node in wanted.nodes for address in node.get("addresses") or []}
 
 
 def _hint(wanted: Wanted) -> str:
     if "10.0.0.0/8" in wanted.pod_cidrs:
         return "; 10.0.0.0/8 is the default of Cilium's chart and overlaps most private networks"
     return ""
-
-
-def _routes(wanted: Wanted) -> list[Range]:
-    """The routes that are not a CNI's; default routes lead everywhere and overlap nothing."""
-    ranges: list[Range] = []
-    for route in wanted.routes:
-        device = str(route.get("device") or "")
-        if OWN_DEVICES.fullmatch(device):
-            continue
-        where = f" of node {route['node']}" if route.get("node") else ""
-        what = f"route{where} on {device or 'an unnamed device'}"
-        found = network(what, route.get("network"))
-        if found.prefixlen:
-            ranges.append(Range(what, found, "around"))
-    return ranges
 
 
 def _require_within(wanted: Wanted, pods: Sequence[Network]) -> None:
@@ -241,15 +232,21 @@ def _piece(wanted: Wanted, family: int) -> int:
 
 
 def _mtu(wanted: Wanted, pods: Sequence[Network], warnings: list[str]) -> dict[str, Any]:
-    """Empty where the nodes' interfaces are not named."""
+    """Empty where the nodes' interfaces are not named.
+
+    What is odd about them is a warning as long as nobody has set the MTU: whoever did has thought of it.
+    """
     if not wanted.interfaces:
         return {}
-    underlay, odd = underlay_of(wanted.interfaces)
-    warnings += odd
+    underlay = underlay_of(wanted.interfaces, _node_addresses(wanted))
     encapsulation = wanted.encapsulation or ENCAPSULATIONS[wanted.cni]
     family = _underlay_family(wanted, pods)
     overhead = overhead_of(wanted.cni, encapsulation, wireguard=wanted.wireguard, underlay_family=family)
-    plan = plan_mtu(wanted.cni, underlay, overhead, {one.version for one in pods}, wanted.mtu)
+    plan = plan_mtu(wanted.cni, underlay.mtu, overhead, {one.version for one in pods}, wanted.mtu)
+    if underlay.difference and not wanted.mtu:
+        warnings.append(f"{underlay.difference}; set {plan.setting} to {plan.value}, or each node finds out its own")
+    if underlay.oddity and not wanted.mtu:
+        warnings.append(underlay.oddity)
     return {
         "underlay": plan.underlay,
         "encapsulation": encapsulation,

@@ -31,7 +31,7 @@ RESERVED = (
 # Devices that CNIs and kube-proxy make: their routes are ours, not the network's.
 OWN_DEVICES = re.compile(
     r"lo|cni0|flannel.*|cali.*|vxlan\.calico|vxlan-v6\.calico|tunl0|wireguard\.cali|wg-v6\.cali|bpf(in|out)\.cali|"
-    r"cilium.*|lxc.*|weave|vxlan-6784|kube-ipvs0|kube-bridge|dummy0|nodelocaldns|veth.*"
+    r"cilium.*|lxc_health|lxc[0-9a-f]{12}|weave|vxlan-6784|kube-ipvs0|kube-bridge|dummy0|nodelocaldns|veth.*"
 )
 # HOST:PORT of a server.
 ENDPOINT = re.compile(r"(?P<host>[^\s:]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
@@ -82,6 +82,11 @@ def overlaps(ranges: Iterable[Range]) -> Iterator[tuple[Range, Range]]:
             if not one.group or one.group != other.group:
                 yield other, one
         open_ranges.append(one)
+
+
+def clashes(ranges: Iterable[Range]) -> list[str]:
+    """What overlaps, each pair in words."""
+    return [f"the {narrow} overlaps the {wide}" for wide, narrow in overlaps(ranges)]
 
 
 def _place(one: Range) -> tuple[int, int, int]:
