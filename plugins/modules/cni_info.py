@@ -7,11 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cni_info
-short_description: Tell which CNIs are configured on a node
+short_description: Tell which CNIs are configured on a node, and which networks are around it
 version_added: 0.1.0
 description:
   - Reads the network configuration lists of the node that the module runs on, asks the CNIs' programs for versions, and
     looks for links, files and folders that bear a CNI's own name.
+  - With the cluster's networks it looks for the node's routes into them, and tells which interfaces carry the packets
+    between nodes.
   - Needs to read C(/etc/cni/net.d). Only Python is needed on the node.
 author:
   - netops.kubernetes contributors (@netops-collections)
@@ -30,12 +32,44 @@ options:
     type: list
     elements: str
     default: []
+  pod_cidrs:
+    description:
+      - The networks of pods. A route of this node that overlaps one, and is not a CNI's, is an error that names both;
+        where the CNI that is O(expected) is in use here already, it is a warning.
+      - A CNI's routes lead over a device of its own, or into these networks by another node or by Calico's protocol.
+        Default routes overlap nothing, and neither do blackholes.
+    type: list
+    elements: str
+    default: []
+  service_cidrs:
+    description: The networks of Services, of which the same is required.
+    type: list
+    elements: str
+    default: []
+  node_addresses:
+    description: The addresses of all nodes, by which the cluster knows them.
+    type: list
+    elements: str
+    default: []
+  shared_routes:
+    description:
+      - Networks to which routes may lead though they overlap, since the cluster's own networks were taken out of them.
+        Such as a company's V(10.0.0.0/8).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
 - name: Require that no other CNI than Flannel is configured
   netops.kubernetes.cni_info:
     expected: flannel
+
+- name: Require that no route of the node leads into the cluster's networks
+  netops.kubernetes.cni_info:
+    pod_cidrs: [10.244.0.0/16]
+    service_cidrs: [10.96.0.0/16]
+    node_addresses: [192.0.2.11, 192.0.2.12]
 """
 
 RETURN = r"""
@@ -63,6 +97,23 @@ state:
   returned: success
   type: str
   sample: one
+underlay:
+  description:
+    - MTU by interface, of the interfaces that carry the packets between nodes. They bear one of O(node_addresses), be
+      they cards, VLANs, bonds, bridges or tunnels; where none does, those of the default routes.
+    - The filter P(netops.kubernetes.pod_network_plan#filter) takes them as C(interfaces), by node.
+  returned: when O(pod_cidrs) or O(node_addresses) is set
+  type: dict
+  sample: {"eth0": 1500}
+routes:
+  description:
+    - Routes to networks around the cluster, which are not a CNI's and no default routes, each with C(network),
+      C(device), C(gateway), C(protocol) and C(node).
+    - The filter P(netops.kubernetes.pod_network_plan#filter) takes them as C(routes).
+  returned: when O(pod_cidrs) or O(node_addresses) is set
+  type: list
+  elements: dict
+  sample: [{"network": "172.17.0.0/16", "device": "docker0", "gateway": "", "protocol": "kernel", "node": "worker-1"}]
 traces:
   description: Links, files and folders that bear a name of Calico's, Cilium's, Flannel's or Weave Net's own, by CNI.
   returned: success
@@ -87,25 +138,30 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import
     traces_of,
     versions,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.surroundings import surroundings
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
+
+LISTS = ("plugins", "pod_cidrs", "service_cidrs", "node_addresses", "shared_routes")
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "expected": {"type": "str"},
-            "plugins": {"type": "list", "elements": "str", "default": []},
+            **{name: {"type": "list", "elements": "str", "default": []} for name in LISTS},
         },
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
+        asked = module.params
         found = configurations()
-        if module.params["expected"]:
-            require_alone(found, module.params["expected"])
-        require_plugins(module.params["plugins"])
+        if asked["expected"]:
+            require_alone(found, asked["expected"])
+        require_plugins(asked["plugins"])
         traces = traces_of(links_by_cni())
         active = next(iter(found.values()), "")
+        planned = asked["pod_cidrs"] or asked["node_addresses"]
         return {
             "changed": False,
             "configurations": found,
@@ -114,6 +170,7 @@ def main() -> None:
             "state": state_of(found, traces),
             "traces": traces,
             "versions": versions(),
+            **(surroundings(asked, serves=bool(active) and active == asked["expected"]) if planned else {}),
         }
 
     run(module, job)

@@ -113,6 +113,30 @@ def test_a_second_cni_is_named(cni_host: tuple[Namespace, tuple[str, ...], Path]
     assert f"{cni} (/etc/cni/net.d/10-other.conflist) is configured" in module.fails(expected="flannel")
 
 
+def test_a_route_into_the_clusters_networks_is_named_where_no_cni_is_yet(
+    cni_host: tuple[Namespace, tuple[str, ...], Path],
+) -> None:
+    node, prefix, root = cni_host
+    asked = {"pod_cidrs": ["10.244.0.0/16"], "node_addresses": ["198.18.1.1", "198.18.1.2"]}
+    module = Module("cni_info", {"expected": "flannel", **asked}, prefix)
+    [device] = module.succeeds()["underlay"]
+    assert module.succeeds()["underlay"] == {device: 1500}
+    # As Flannel's host-gw and Calico's BGP have routes; a blackhole is Calico's too.
+    for words in ("10.244.1.0/24 via 198.18.1.2", "10.244.2.0/26 via 198.18.1.9 proto bird", "blackhole 10.244.3.0/26"):
+        assert node.run("ip", "route", "add", *words.split()).returncode == 0, words
+    assert "warnings" not in module.succeeds()
+    assert node.run("ip", "route", "add", "10.0.0.0/8", "via", "198.18.1.9", "table", "52").returncode == 0
+    message = module.fails(check=True)
+    assert f"the pod network 10.244.0.0/16 overlaps the route on {device} 10.0.0.0/8" in message
+    [route] = [one for one in module.succeeds(shared_routes=["10.0.0.0/8"])["routes"] if one["gateway"]]
+    assert (route["network"], route["device"], route["gateway"]) == ("10.0.0.0/8", device, "198.18.1.9")
+    # Where the CNI is at work the run goes on.
+    folder = root / "etc/cni/net.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "10-flannel.conflist").write_text('{"plugins": [{"type": "flannel"}]}')
+    assert "overlaps the route on" in str(module.succeeds()["warnings"])
+
+
 @pytest.fixture
 def kernel(network: Network, tmp_path: Path) -> tuple[Module, Path]:
     """node_kernel with the files below /etc in a folder of the test; sysctls are those of a network namespace."""
