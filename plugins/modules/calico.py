@@ -92,6 +92,13 @@ options:
     description: MTU of the pods' links in bytes; 0 lets Calico find out.
     type: int
     default: 0
+  interfaces:
+    description:
+      - By node the MTUs of the interfaces that packets between nodes take, as C(underlay) of
+        M(netops.kubernetes.cni_info) tells them. An MTU that does not fit into the smallest is an error then, and nodes
+        that differ are a warning where none is set.
+    type: dict
+    default: {}
   bgp:
     description: Whether nodes tell each other, and peers, their routes by BGP.
     type: bool
@@ -289,7 +296,7 @@ pool_cidrs:
   elements: str
   sample: [10.244.0.0/16]
 warnings:
-  description: What Calico's project does not test.
+  description: What Calico's project does not test, and what is odd about the nodes' MTUs.
   returned: when there is something
   type: list
   elements: str
@@ -334,6 +341,7 @@ def main() -> None:
             "encapsulation": {**encapsulation, "default": "VXLAN"},
             "pools": {"type": "list", "elements": "dict", "default": [], "options": pool},
             "mtu": {"type": "int", "default": 0},
+            "interfaces": {"type": "dict", "default": {}},
             "bgp": {"type": "bool", "default": False},
             "as_number": {"type": "int", "default": 64512},
             "node_mesh": {"type": "bool", "default": True},

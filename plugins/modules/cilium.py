@@ -64,6 +64,13 @@ options:
     description: MTU of the nodes' network in bytes; 0 lets Cilium find out.
     type: int
     default: 0
+  interfaces:
+    description:
+      - By node the MTUs of the interfaces that packets between nodes take, as C(underlay) of
+        M(netops.kubernetes.cni_info) tells them. An MTU that does not fit into the smallest is an error then, and nodes
+        that differ are a warning where none is set.
+    type: dict
+    default: {}
   kube_proxy_replacement:
     description: Whether Cilium serves Services in kube-proxy's place. Needs O(api_endpoint).
     type: bool
@@ -159,7 +166,7 @@ images:
   elements: str
   sample: ["quay.io/cilium/cilium:v1.20.0"]
 warnings:
-  description: What Cilium's project does not test.
+  description: What Cilium's project does not test, and what is odd about the nodes' MTUs.
   returned: when there is something
   type: list
   elements: str
@@ -190,6 +197,7 @@ def main() -> None:
             "pod_cidrs": {"type": "list", "elements": "str", "default": []},
             "tunnel": {"type": "str", "choices": list(TUNNELS), "default": "vxlan"},
             "mtu": {"type": "int", "default": 0},
+            "interfaces": {"type": "dict", "default": {}},
             "kube_proxy_replacement": {"type": "bool", "default": False},
             "api_endpoint": {"type": "str", "default": ""},
             "wireguard": {"type": "bool", "default": False},

@@ -11,7 +11,8 @@ short_description: Require a cluster that can have a CNI
 version_added: 0.1.0
 description:
   - Fails before anything is applied where the CNI's project does not support the version of Kubernetes or of a node's
-    kernel, where the pod networks cannot be, and where a node lacks the podCIDR of which Flannel gives addresses.
+    kernel, where the pod networks or the MTU cannot be, and where a node lacks the podCIDR of which Flannel gives
+    addresses.
   - M(netops.kubernetes.calico) and M(netops.kubernetes.cilium) do so by themselves.
   - Needs the verb C(list) on nodes.
 author:
@@ -34,6 +35,23 @@ options:
     type: list
     elements: str
     default: []
+  interfaces:
+    description:
+      - By node the MTUs of the interfaces that packets between nodes take, as C(underlay) of
+        M(netops.kubernetes.cni_info) tells them. An MTU that does not fit into the smallest is an error then, and nodes
+        that differ are a warning where none is set.
+    type: dict
+    default: {}
+  encapsulation:
+    description:
+      - How it carries packets between nodes, in the words of the filter P(netops.kubernetes.pod_network_plan#filter).
+      - What it adds to a packet counts where O(interfaces) are named.
+    type: str
+    default: ''
+  mtu:
+    description: The CNI's own MTU setting; 0 leaves it to the CNI.
+    type: int
+    default: 0
   node_selector:
     description: Labels of the nodes that it is for; none stands for all.
     type: dict
@@ -64,7 +82,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, preflight
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, Packets, preflight
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
@@ -77,6 +95,9 @@ def main() -> None:
             "cni": {"type": "str", "choices": ["calico", "cilium", "flannel"], "required": True},
             "image": {"type": "str", "required": True},
             "pod_cidrs": {"type": "list", "elements": "str", "default": []},
+            "interfaces": {"type": "dict", "default": {}},
+            "encapsulation": {"type": "str", "default": ""},
+            "mtu": {"type": "int", "default": 0},
             "node_selector": {"type": "dict", "default": {}},
             "force_unsupported": {"type": "bool", "default": False},
         },
@@ -92,6 +113,7 @@ def main() -> None:
             asked["pod_cidrs"],
             node_selector=asked["node_selector"],
             force=asked["force_unsupported"],
+            packets=Packets(asked["interfaces"], asked["encapsulation"], mtu=asked["mtu"]),
         )
         warnings = preflight(client, candidate)
         told = {"warnings": warnings} if warnings else {}

@@ -26,6 +26,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compati
     CALICO_NFTABLES,
     version_of,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.mtu import overhead_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import (
     ENDPOINT,
     Range,
@@ -151,6 +152,19 @@ def pools_of(cidrs: Sequence[str], asked: Sequence[Mapping[str, Any]], encapsula
                 f"pool {one.get('name') or number!r}", str(error), f"fields {', '.join(Pool.__annotations__)}"
             ) from error
     return tuple(pools)
+
+
+def widest_pool(calico: Calico) -> Pool:
+    """The pool whose packets get most added: the MTU is the same for all pods.
+
+    Each family goes between nodes in packets of its own.
+    """
+    return max(
+        calico.pools,
+        key=lambda pool: overhead_of(
+            "calico", pool.encapsulation, wireguard=calico.wireguard, underlay_family=pool.family
+        ),
+    )
 
 
 # ---- whether the settings go together ------------------------------------------------------------------------------

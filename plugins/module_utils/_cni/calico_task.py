@@ -15,6 +15,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     Calico,
     pools_of,
     require_sound,
+    widest_pool,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import (
     objects_of,
@@ -25,7 +26,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_clus
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, preflight
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, Packets, preflight
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
@@ -75,11 +76,23 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
         () if asked["pools"] else asked["pod_cidrs"],
         node_selector=wanted.node.node_selector,
         force=asked["force_unsupported"],
+        pools=[widest_pool(wanted).cidr],
+        packets=packets_of(wanted, asked["interfaces"]),
     )
     warnings = preflight(client, candidate)
     changes = provide(client, wanted, objects, force=asked["force_conflicts"], check=check, timeout=timeout)
     told = {"warnings": warnings} if warnings else {}
     return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}
+
+
+def packets_of(wanted: Calico, interfaces: Mapping[str, Mapping[str, Any]]) -> Packets:
+    """How packets go between nodes.
+
+    :param interfaces: MTU by interface that bears a node's address, by node. Where Calico is told to take others,
+        nothing is known of those.
+    """
+    known = interfaces if wanted.autodetection in {"", "kubernetes-internal-ip"} else {}
+    return Packets(known, widest_pool(wanted).encapsulation, wanted.wireguard, wanted.mtu)
 
 
 def _placement(asked: Mapping[str, Any], workload: str) -> Placement:

@@ -98,6 +98,17 @@ def values(cilium: Cilium) -> dict[str, Any]:
     return _completed(cilium, pods, merged(made, cilium.values))
 
 
+def carriage(made: Mapping[str, Any]) -> tuple[str, bool, int]:
+    """How packets go between nodes with these values: the tunnel or ``none``, whether by WireGuard, and the MTU.
+
+    :param made: as :func:`values` makes them.
+    """
+    encryption = made.get("encryption") or {}
+    is_wireguard = bool(encryption.get("enabled")) and encryption.get("type") == "wireguard"
+    tunnel = "none" if made["routingMode"] == NATIVE else str(made.get("tunnelProtocol") or TUNNELS[0])
+    return tunnel, is_wireguard, int(made.get("MTU") or 0)
+
+
 def _completed(cilium: Cilium, pods: Mapping[int, str], made: dict[str, Any]) -> dict[str, Any]:
     """The values with what follows from them, whoever has said them.
 

@@ -12,6 +12,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium impo
     CLUSTER_POOL,
     Cilium,
     CiliumError,
+    carriage,
     require_values,
     values,
 )
@@ -31,7 +32,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images impo
     relocate,
     require_digests,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, preflight
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Candidate, Packets, preflight
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import result_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
@@ -86,14 +87,17 @@ def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
 def _candidate(wanted: Cilium, asked: Mapping[str, Any], version: str) -> Candidate:
     """What the cluster is judged for. Of files nobody knows which networks they were rendered for."""
     force, selector = asked["force_unsupported"], wanted.node_selector
-    ipam: dict[str, Any] = values(wanted)["ipam"] if asked["chart_ref"] else {}
+    made: dict[str, Any] = values(wanted) if asked["chart_ref"] else {}
+    ipam = made.get("ipam") or {}
     if ipam.get("mode") != CLUSTER_POOL:
         return Candidate("cilium", version, node_selector=selector, force=force)
     pools = {family: ipam["operator"].get(f"clusterPoolIPv{family}PodCIDRList") or [] for family in (4, 6)}
     sizes = {family: ipam["operator"].get(f"clusterPoolIPv{family}MaskSize") for family in pools}
     # Several networks of a family hold more nodes together than each does.
     cidrs = [some[0] for some in pools.values() if some] if all(len(some) < 2 for some in pools.values()) else []
-    return Candidate("cilium", version, cidrs, {f: size for f, size in sizes.items() if size}, selector, force)
+    sizes = {family: size for family, size in sizes.items() if size}
+    packets = Packets(asked["interfaces"], *carriage(made))
+    return Candidate("cilium", version, cidrs, sizes, selector, force, [*pools[4], *pools[6]], packets)
 
 
 def _from_files(wanted: Cilium, asked: Mapping[str, Any]) -> list[Object]:

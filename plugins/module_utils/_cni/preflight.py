@@ -14,7 +14,11 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks impor
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import way_out
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.cluster import kernels_of, node_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import VERSION, require_supported
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.plan import Wanted, pod_network_plan
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.plan import (
+    Wanted,
+    mtu_warnings,
+    pod_network_plan,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network
 
 if TYPE_CHECKING:
@@ -25,11 +29,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Packets:
+    """How a CNI carries packets between nodes.
+
+    :param interfaces: MTU by interface that they take, by node; a node of which none is known is left out.
+    :param encapsulation: in the CNI's words; empty takes the planner's default.
+    :param wireguard: whether Calico or Cilium encrypts them.
+    :param mtu: the CNI's own setting; 0 leaves it to the CNI.
+    """
+
+    interfaces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    encapsulation: str = ""
+    wireguard: bool = False
+    mtu: int = 0
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A CNI that a cluster is to have.
 
     :param version: empty where nobody knows it, as of an image that is named by its digest alone.
-    :param pod_cidrs: one network, or one of each family; none leaves the plan out.
+    :param pod_cidrs: one network, or one of each family; none leaves the plan out, but for the MTU.
+    :param pools: in their place the networks that decide on the MTU; there may be several of a family.
     :param block_sizes: prefix length of a node's piece by family, where it is not the CNI's default.
     :param node_selector: labels of the nodes that it is for; empty: all.
     :param force: make warnings of what its project does not support.
@@ -41,6 +62,8 @@ class Candidate:
     block_sizes: Mapping[int, int] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
+    pools: Sequence[str] = ()
+    packets: Packets = field(default_factory=Packets)
 
 
 def preflight(client: KubeClient, candidate: Candidate) -> list[str]:
@@ -70,10 +93,20 @@ def require_fitting(candidate: Candidate, kubernetes: str, nodes: Sequence[Objec
         # As kube-controller-manager cuts them.
         cut = [network("podCIDR", cidr) for cidrs in pieces.values() for cidr in cidrs]
         sizes = {one.version: one.prefixlen for one in cut}
-    if candidate.pod_cidrs:
-        facts = [node_of(node) for node in nodes]
-        wanted = Wanted(candidate.pod_cidrs, candidate.cni, nodes=facts, block_sizes=sizes, pods_per_node=1)
-        warnings += pod_network_plan(wanted)["warnings"]
+    if candidate.pod_cidrs or candidate.pools:
+        packets = candidate.packets
+        wanted = Wanted(
+            candidate.pod_cidrs or candidate.pools,
+            candidate.cni,
+            nodes=[node_of(node) for node in nodes],
+            interfaces={node: devices for node, devices in packets.interfaces.items() if devices},
+            encapsulation=packets.encapsulation,
+            wireguard=packets.wireguard,
+            block_sizes=sizes,
+            pods_per_node=1,
+            mtu=packets.mtu,
+        )
+        warnings += pod_network_plan(wanted)["warnings"] if candidate.pod_cidrs else mtu_warnings(wanted)
     return warnings
 
 

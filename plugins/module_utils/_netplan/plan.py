@@ -92,6 +92,16 @@ def pod_network_plan(wanted: Wanted) -> dict[str, Any]:
     }
 
 
+def mtu_warnings(wanted: Wanted) -> list[str]:
+    """The part of the plan that is about the MTU, for pods whose networks are not planned here.
+
+    :raises NetworkError: the MTU that is wanted does not fit, or too little is left for pods.
+    """
+    warnings: list[str] = []
+    _mtu(wanted, [network("pod network", cidr) for cidr in wanted.pod_cidrs], warnings)
+    return warnings
+
+
 def _all(*steps: Callable[[], None]) -> None:
     """Every step, so that one failure does not hide another."""
     errors: list[NetworkError] = []

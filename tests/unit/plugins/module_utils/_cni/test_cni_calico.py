@@ -23,12 +23,15 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     pools_of,
     require_kept,
     require_sound,
+    widest_pool,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_cluster import objects_of, unready
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_manifest import edited
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_sources import sources
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_task import packets_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import images
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import Packets
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
 from tests.support.calico_typha import typha
@@ -62,6 +65,31 @@ def test_a_pod_network_becomes_a_pool_under_calicos_own_name() -> None:
     assert [pool.blocks for pool in pools] == [26, 122]
     asked = [{"name": "a", "cidr": "10.0.0.0/16", "block_size": None, "encapsulation": None}]
     assert pools_of(["10.244.0.0/16"], asked, "IPIP") == (Pool("a", "10.0.0.0/16", "IPIP"),)
+
+
+@pytest.mark.parametrize(
+    ("pools", "wireguard", "widest"),
+    [
+        ([("10.0.0.0/16", "None"), ("10.1.0.0/16", "VXLANCrossSubnet"), ("10.2.0.0/16", "IPIP")], False, 1),
+        ([("10.0.0.0/16", "IPIP"), ("10.1.0.0/16", "None")], False, 0),
+        # IPv6 adds more, where it is carried in something
+        ([("10.0.0.0/16", "VXLAN"), ("2001:db8:1::/64", "VXLAN")], False, 1),
+        ([("10.0.0.0/16", "VXLAN"), ("2001:db8:1::/64", "None")], False, 0),
+        ([("10.0.0.0/16", "VXLAN"), ("2001:db8:1::/64", "None")], True, 1),
+    ],
+)
+def test_the_pool_that_adds_most_decides_on_the_mtu(pools: list[tuple[str, str]], wireguard: bool, widest: int) -> None:
+    made = tuple(Pool(f"pool-{number}", *pool) for number, pool in enumerate(pools))
+    assert widest_pool(calico(pools=made, wireguard=wireguard)) is made[widest]
+
+
+def test_only_by_the_nodes_addresses_their_interfaces_are_calicos() -> None:
+    told = {"a": {"eth0": 1500}}
+    for method in ("", "kubernetes-internal-ip"):
+        assert packets_of(calico(autodetection=method, mtu=1400), told) == Packets(told, "VXLAN", mtu=1400)
+    assert packets_of(calico(autodetection="interface=eth1", wireguard=True), told) == Packets(
+        {}, "VXLAN", wireguard=True
+    )
 
 
 def test_the_installation_says_what_is_set() -> None:

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import (
     Cilium,
     CiliumError,
+    carriage,
     require_step,
     require_values,
     values,
@@ -77,6 +78,21 @@ def test_settings_become_values_and_further_ones_win() -> None:
     assert made["rollOutCiliumPods"] is True
     routed = values(cilium(tunnel="none"))
     assert (routed["routingMode"], routed["ipv4NativeRoutingCIDR"]) == ("native", "10.244.0.0/16")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, ("vxlan", False, 0)),
+        ({"tunnel": "geneve", "mtu": 1400, "wireguard": True}, ("geneve", True, 1400)),
+        ({"tunnel": "none"}, ("none", False, 0)),
+        ({"values": {"routingMode": "native", "MTU": 1300}}, ("none", False, 1300)),
+        ({"values": {"tunnelProtocol": "geneve"}, "mtu": 1400}, ("geneve", False, 1400)),
+        ({"values": {"encryption": {"enabled": True, "type": "ipsec"}}}, ("vxlan", False, 0)),
+    ],
+)
+def test_how_packets_go_is_told_by_the_values(settings: dict[str, Any], told: tuple[str, bool, int]) -> None:
+    assert carriage(values(cilium(**settings))) == told
 
 
 def test_what_further_values_say_is_judged_as_the_settings_are() -> None:

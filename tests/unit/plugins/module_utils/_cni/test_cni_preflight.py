@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.preflight import (
     Candidate,
+    Packets,
     require_alone,
     require_fitting,
 )
@@ -110,6 +111,66 @@ def test_what_does_not_fit_is_named(
     with pytest.raises(NetopsError) as refused:
         require_fitting(candidate, kubernetes, nodes)
     assert said in str(refused.value)
+
+
+ETHERNET = {"a": {"eth0": 1500}, "b": {"bond0.100": 1500}}
+POOLS = ["10.244.0.0/17", "10.244.128.0/17"]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "said"),
+    [
+        (
+            Candidate("flannel", "v0.28.9", PODS, packets=Packets(ETHERNET, "vxlan", mtu=1501)),
+            "flannel_mtu 1501: it is more than fits: underlay 1500, overhead 50; expected at most 1500",
+        ),
+        (
+            Candidate("calico", "v3.32.1", PODS, packets=Packets(ETHERNET, "VXLANCrossSubnet", mtu=1500)),
+            "calico_mtu 1500: it is more than fits: underlay 1500, overhead 50; expected at most 1450",
+        ),
+        (
+            Candidate("calico", "v3.32.1", pools=POOLS, packets=Packets(ETHERNET, "IPIP", wireguard=True, mtu=1480)),
+            "calico_mtu 1480: it is more than fits: underlay 1500, overhead 60; expected at most 1440",
+        ),
+        # the smallest of all nodes
+        (
+            Candidate("cilium", "1.20.0", PODS, packets=Packets({"a": {"eth0": 9000}, "b": {"eth0": 1500}}, mtu=9000)),
+            "cilium_mtu 9000: it is more than fits: underlay 1500",
+        ),
+        (
+            Candidate("calico", "v3.32.1", PODS, packets=Packets({"a": {"eth0": 600}}, "VXLAN")),
+            "pods' MTU 550: underlay 600 minus 50; expected at least 576 for IPv4",
+        ),
+    ],
+)
+def test_an_mtu_that_does_not_fit_is_refused_with_the_one_that_does(candidate: Candidate, said: str) -> None:
+    with pytest.raises(NetopsError) as refused:
+        require_fitting(candidate, "v1.36.3", NODES)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        Packets(ETHERNET, "VXLAN", mtu=1450),
+        Packets(ETHERNET, "VXLAN"),
+        # A node of which no interface is known, as one that has no default route, says nothing.
+        Packets({**ETHERNET, "c": {}}, "VXLAN", mtu=1450),
+        Packets({"c": {}}, "VXLAN", mtu=9000),
+        Packets(mtu=9000),
+    ],
+)
+@pytest.mark.parametrize("networks", [{"pod_cidrs": PODS}, {"pools": POOLS}])
+def test_an_mtu_that_fits_is_taken(packets: Packets, networks: dict[str, Any]) -> None:
+    assert require_fitting(Candidate("calico", "v3.32.1", **networks, packets=packets), "v1.36.3", NODES) == []
+
+
+def test_nodes_whose_mtus_differ_are_a_warning_that_names_the_setting() -> None:
+    packets = Packets({"a": {"eth0": 9000}, "b": {"eth0": 1500}}, "VXLAN")
+    [warning] = require_fitting(Candidate("calico", "v3.32.1", PODS, packets=packets), "v1.36.3", NODES)
+    assert warning.startswith(
+        "the nodes' networks differ: b has 1500 on eth0, others up to 9000; set calico_mtu to 1450"
+    )
 
 
 def test_what_is_not_supported_can_be_forced_and_what_is_not_known_is_said() -> None:
