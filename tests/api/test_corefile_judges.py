@@ -55,6 +55,7 @@ FOUND = [
     "metadata {%JUDGED_BRACE%}",
     "bind {$JUDGED_BRACE}",
     "dns64 {%JUDGED_BRACE%}",
+    "hosts {\n192.0.2.1 }",
     "import [a",
     "import a\\[",
     "import \\[a",

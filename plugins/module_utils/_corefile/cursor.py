@@ -72,9 +72,11 @@ class Cursor:
     def next_in_block(self) -> bool:
         """Move to the next word of the block, which must open on the line that was read; ``False`` at its end."""
         if self._depth:
-            if not self.next():
-                if self._notices_end:
-                    return False
+            has_more = self.next()
+            if not has_more and self._notices_end:
+                return False
+            if not has_more and self.word != "}":
+                # CoreDNS would read this word for ever.
                 raise self.refuse("the block has no end", "}")
             if self.word == "{" and self._nests:
                 self._at -= 1
