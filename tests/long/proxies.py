@@ -66,3 +66,19 @@ def has_ended(bed: Bed) -> bool:
     look = f"nft list tables | grep {BRIDGE_TABLE}; ip route show table local proto {PROTOCOL}"
     left = "".join(bed.ssh(node, look).stdout for node in bed.nodes)
     return strategy(bed) == "RollingUpdate" and not {HELD, PENDING, PREVIOUS} & notes and not left
+
+
+def evidence(bed: Bed) -> list[str]:
+    """What tells why a connection failed.
+
+    Which modules ran when on the nodes, which pods came, went or were not ready, and which packets nobody answered.
+    """
+    journal = "journalctl --no-pager --output=short-unix --since=-10min"
+    commands = (
+        f"{journal} | grep -E 'ansible-.*(bridge|rollout|proxy|kernel)'",
+        f"{journal} --unit=kubelet | grep -iE 'probe|readiness|killing'",
+        "conntrack -L 2>/dev/null | grep UNREPLIED",
+        "ipvsadm -Lnc | head -50",
+    )
+    said = [bed.ssh(node, f"{command} | cut -c1-240").stdout for node in bed.nodes for command in commands]
+    return [line for text in said for line in text.splitlines()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,16 @@ def play(bed: Bed, folder: Path, wishes: dict[str, Any]) -> None:
     file = folder / f"{len(list(folder.iterdir()))}-{next(iter(wishes))}.json"
     file.write_text(json.dumps(whole))
     done = subprocess.run(
-        ["ansible-playbook", "-i", "localhost,", "-c", "local", str(file)],
+        [
+            "ansible-playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "-e",
+            f"ansible_python_interpreter={sys.executable}",
+            str(file),
+        ],
         capture_output=True,
         text=True,
         check=False,

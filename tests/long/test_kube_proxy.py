@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.checks import NAMESPACE
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import DAEMON_SET
-from tests.long.proxies import api, modes, play
+from tests.long.proxies import api, evidence, modes, play
 from tests.nodes.conftest import PLAYBOOKS
 from tests.nodes.outage import SETTLING, STEP, connecting, of_services, wait_until_all_connect
 from tests.nodes.plays import ROLE, run, succeeds
@@ -74,17 +74,6 @@ def foreign_rules(bed: Bed) -> list[str]:
     lines = [line for node in bed.nodes for line in bed.must(node, listed).splitlines()]
     # What begins so is of iptables-save, and no rule of it.
     return [line for line in lines if not line.startswith(("#", "*", ":", "COMMIT")) and "KUBE-" not in line]
-
-
-def evidence(bed: Bed) -> list[str]:
-    """What tells why a connection failed: which modules ran when on the nodes, and which packets nobody answered."""
-    steps = "journalctl --no-pager --output=short-unix --since=-10min | grep -E 'ansible-.*(bridge|rollout|proxy)'"
-    lost = "conntrack -L 2>/dev/null | grep UNREPLIED"
-    servers = "ipvsadm -Lnc | head -50"
-    said = [
-        bed.ssh(node, f"{command} | cut -c1-240").stdout for node in bed.nodes for command in (steps, lost, servers)
-    ]
-    return [line for text in said for line in text.splitlines()]
 
 
 @pytest.fixture(scope="module")

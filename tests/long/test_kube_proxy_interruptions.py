@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.long.proxies import PLAYBOOK, api, configuration, has_ended, modes, play, strategy, uids
+from tests.long.proxies import PLAYBOOK, api, configuration, evidence, has_ended, modes, play, strategy, uids
 from tests.nodes.outage import connecting, of_services, wait_until_all_connect
 from tests.nodes.plays import killed_at
 from tests.nodes.pods import serve
@@ -136,6 +136,8 @@ def test_where_the_mode_cannot_start_as_much_goes_back_as_is_wanted(serving: Bed
     assert modes(serving) == ["iptables", "iptables"]
     assert "mode: iptables" in configuration(serving)
     assert has_ended(serving)
+    if any(flow.failed for flow in flows.values()):
+        print(*evidence(serving), sep="\n")
     for target, flow in flows.items():
         print(f"there and back, {target}: {flow}")
         assert not flow.failed, f"{target}: {flow}"
