@@ -578,9 +578,9 @@ def one_or_two(cursor: Cursor, _scope: Scope) -> Words:
 
 
 # The words of a command as github.com/flynn/go-shlex takes them apart: what is not ASCII stands in quotes only.
-_PLAIN = r"[A-Za-z0-9._\-,/@$*()+=><:;&^%~|!?\[\]{}]"
-_ESCAPED = r"\\[A-Za-z0-9._\-,/@$*()+=><:;&^%~|!?\[\]{} \t\r\n\"'\\#]"
-_PART = rf"""{_PLAIN}|{_ESCAPED}|'[^']*'|"(?:[^"\\]|{_ESCAPED})*\""""
+_PLAIN = r"A-Za-z0-9._\-,/@$*()+=><:;&^%~|!?\[\]{}"
+_ESCAPED = rf"\\[{_PLAIN} \t\r\n\"'\\#]"
+_PART = rf"""[{_PLAIN}]|{_ESCAPED}|'[^']*'|"(?:[^"\\]|{_ESCAPED})*\""""
 _COMMAND_WORD = rf"(?:{_PART})(?:{_PART}|\#)*(?![^ \t\r\n])"
 _BETWEEN = r"[ \t\r\n]|\#[^\n]*(?:\n|\Z)"
 _COMMAND = rf"(?:{_BETWEEN})*{_COMMAND_WORD}(?:{_BETWEEN}|{_COMMAND_WORD})*"
