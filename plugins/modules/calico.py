@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - netops.kubernetes.attributes
   - netops.kubernetes.connection
+  - netops.kubernetes.underlay
 options:
   state:
     description: Whether Calico is to be there.
@@ -92,13 +93,6 @@ options:
     description: MTU of the pods' links in bytes; 0 lets Calico find out.
     type: int
     default: 0
-  interfaces:
-    description:
-      - By node the MTUs of the interfaces that packets between nodes take, as C(underlay) of
-        M(netops.kubernetes.cni_info) tells them. An MTU that does not fit into the smallest is an error then, and nodes
-        that differ are a warning where none is set.
-    type: dict
-    default: {}
   bgp:
     description: Whether nodes tell each other, and peers, their routes by BGP.
     type: bool

@@ -22,6 +22,7 @@ author:
 extends_documentation_fragment:
   - netops.kubernetes.attributes
   - netops.kubernetes.connection
+  - netops.kubernetes.underlay
 options:
   state:
     description: Whether Cilium is to be there.
@@ -64,13 +65,6 @@ options:
     description: MTU of the nodes' network in bytes; 0 lets Cilium find out.
     type: int
     default: 0
-  interfaces:
-    description:
-      - By node the MTUs of the interfaces that packets between nodes take, as C(underlay) of
-        M(netops.kubernetes.cni_info) tells them. An MTU that does not fit into the smallest is an error then, and nodes
-        that differ are a warning where none is set.
-    type: dict
-    default: {}
   kube_proxy_replacement:
     description: Whether Cilium serves Services in kube-proxy's place. Needs O(api_endpoint).
     type: bool

@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - netops.kubernetes.attributes.reading
   - netops.kubernetes.connection
+  - netops.kubernetes.underlay
 options:
   cni:
     description: Which CNI.
@@ -35,13 +36,6 @@ options:
     type: list
     elements: str
     default: []
-  interfaces:
-    description:
-      - By node the MTUs of the interfaces that packets between nodes take, as C(underlay) of
-        M(netops.kubernetes.cni_info) tells them. An MTU that does not fit into the smallest is an error then, and nodes
-        that differ are a warning where none is set.
-    type: dict
-    default: {}
   encapsulation:
     description:
       - How it carries packets between nodes, in the words of the filter P(netops.kubernetes.pod_network_plan#filter).
