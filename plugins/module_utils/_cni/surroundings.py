@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.routes import (
     Host,
+    networks_of_cluster,
     require_apart,
     routes_around,
 )
@@ -88,15 +88,16 @@ def surroundings(asked: Mapping[str, Any], *, serves: bool) -> dict[str, Any]:
     :returns: ``underlay``, MTU by interface; ``routes`` to networks around the cluster; ``warnings`` if there are any.
     :raises NetopsError: a route overlaps, a network is none, or ``ip`` refuses.
     """
-    pods, services, addresses = asked["pod_cidrs"], asked["service_cidrs"], frozenset(asked["node_addresses"])
+    addresses = frozenset(asked["node_addresses"])
     found = _routes()
-    host = Host(platform.node(), [one.planned for one in found], addresses, asked["shared_routes"], serves)
-    warnings = require_apart(host, pods, services)
-    clusters = [network("network of the cluster", cidr) for cidr in (*pods, *services)]
-    around = [route for route, _range in routes_around(host.routes, clusters, addresses)]
+    clusters = networks_of_cluster(asked["pod_cidrs"], asked["service_cidrs"])
+    own = [one.network for one in clusters]
+    around = list(routes_around([one.planned for one in found], own, addresses))
+    host = Host(platform.node(), asked["shared_routes"], serves)
+    warnings = require_apart(host, clusters, [one for _route, one in around])
     return {
         "underlay": carriers(interfaces_in(_listed("address", "show")), addresses, default_devices(found)),
-        "routes": [{**route, "node": host.name} for route in around],
+        "routes": [{**route, "node": host.name} for route, _range in around],
         **({"warnings": warnings} if warnings else {}),
     }
 

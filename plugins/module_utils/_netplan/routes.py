@@ -34,15 +34,11 @@ DEFAULT_LENGTHS = {4: 1, 6: 4}
 class Host:
     """A node that is to have a CNI, or has it.
 
-    :param routes: each with ``network`` and ``device``, and ``gateway`` and ``protocol`` where they are known.
-    :param node_addresses: of all nodes.
     :param shared: networks of routes that may overlap, since the cluster's own were taken out of them.
     :param serves: whether the CNI is at work here already.
     """
 
     name: str
-    routes: Sequence[Mapping[str, Any]]
-    node_addresses: Collection[str] = ()
     shared: Collection[str] = field(default_factory=frozenset)
     serves: bool = False
 
@@ -55,6 +51,7 @@ def routes_around(
     A CNI's lead over a device of its own; or into a network of the cluster, by another node or by the CNI's protocol.
     Default routes lead everywhere and overlap nothing.
 
+    :param routes: each with ``network`` and ``device``, and ``gateway`` and ``protocol`` where they are known.
     :param clusters: the networks of pods and Services.
     :param node_addresses: of all nodes.
     :raises NetworkError: a route's network is none.
@@ -71,19 +68,26 @@ def routes_around(
             yield route, Range(what, found, "around")
 
 
-def require_apart(host: Host, pods: Sequence[str], services: Sequence[str]) -> list[str]:
+def networks_of_cluster(pods: Sequence[str], services: Sequence[str]) -> list[Range]:
+    """The networks of pods and Services.
+
+    :raises NetworkError: one is none.
+    """
+    ranges = [Range("pod network", network("pod network", cidr), "cluster") for cidr in pods]
+    return ranges + [Range("Service network", network("Service network", cidr), "cluster") for cidr in services]
+
+
+def require_apart(host: Host, clusters: Iterable[Range], around: Iterable[Range]) -> list[str]:
     """Require a node without routes into the networks of pods and Services that are not a CNI's.
 
     Where the CNI is at work already such a route is a warning: whoever changes something else is not to be stopped.
 
+    :param around: where its routes lead that are not a CNI's, as :func:`routes_around` tells.
     :returns: warnings.
-    :raises NetworkError: a network is none, or a route overlaps one; the text names every one that does.
+    :raises NetworkError: a shared network is none, or a route overlaps; the text names every one that does.
     """
-    ranges = [Range("pod network", network("pod network", cidr), "cluster") for cidr in pods]
-    ranges += [Range("Service network", network("Service network", cidr), "cluster") for cidr in services]
     shared = {network("shared route", cidr) for cidr in host.shared}
-    around = routes_around(host.routes, [one.network for one in ranges], host.node_addresses)
-    found = clashes([*ranges, *(one for _route, one in around if one.network not in shared)])
+    found = clashes([*clusters, *(one for one in around if one.network not in shared)])
     if not found:
         return []
     if host.serves:

@@ -4,11 +4,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.routes import Host, require_apart
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.routes import (
+    Host,
+    networks_of_cluster,
+    require_apart,
+    routes_around,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 PODS, SERVICES = ["10.244.0.0/16", "2001:db8:244::/56"], ["10.96.0.0/16"]
 NODES = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"]
@@ -16,6 +24,13 @@ NODES = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"]
 
 def route(network: str, device: str, gateway: str = "", protocol: str = "") -> dict[str, Any]:
     return {"network": network, "device": device, "gateway": gateway, "protocol": protocol}
+
+
+def judged(host: Host, routes: Sequence[Mapping[str, Any]], services: Sequence[str] = SERVICES) -> list[str]:
+    """What is said of a host with these routes."""
+    clusters = networks_of_cluster(PODS, services)
+    around = routes_around(routes, [one.network for one in clusters], NODES)
+    return require_apart(host, clusters, [one for _route, one in around])
 
 
 # What is there before any CNI.
@@ -66,7 +81,7 @@ CNIS = {
 @pytest.mark.parametrize("cni", ["", *CNIS])
 def test_routes_of_the_network_and_of_a_cni_are_none_of_others(cni: str) -> None:
     routes = [*OWN, *CNIS.get(cni, [])]
-    assert require_apart(Host("a", routes, NODES), PODS, SERVICES) == []
+    assert judged(Host("a"), routes) == []
 
 
 @pytest.mark.parametrize(
@@ -90,27 +105,27 @@ def test_routes_of_the_network_and_of_a_cni_are_none_of_others(cni: str) -> None
 )
 def test_a_route_into_the_clusters_networks_is_named_with_the_way_out(one: dict[str, Any], said: str) -> None:
     with pytest.raises(NetworkError) as refused:
-        require_apart(Host("node-a", [*OWN, one], NODES), PODS, SERVICES)
+        judged(Host("node-a"), [*OWN, one])
     told = str(refused.value)
     assert told.startswith("host 'node-a': ")
     assert said in told
     assert "Choose another network for the cluster, or take the route away" in told
     # Where the CNI is at work the run goes on.
-    [warning] = require_apart(Host("node-a", [*OWN, one], NODES, serves=True), PODS, SERVICES)
+    [warning] = judged(Host("node-a", serves=True), [*OWN, one])
     assert warning.startswith("host 'node-a': ")
     assert said in warning
 
 
 def test_a_route_that_may_overlap_is_no_fault() -> None:
     wide = route("10.0.0.0/8", "eth1", "198.51.100.1")
-    assert require_apart(Host("a", [wide], NODES, shared=["10.0.0.0/8"]), PODS, SERVICES) == []
+    assert judged(Host("a", shared=["10.0.0.0/8"]), [wide]) == []
     with pytest.raises(NetworkError, match=r"10\.0\.0\.0/8"):
-        require_apart(Host("a", [wide], NODES, shared=["10.0.0.0/9"]), PODS, SERVICES)
+        judged(Host("a", shared=["10.0.0.0/9"]), [wide])
     with pytest.raises(NetworkError, match="shared route '10': "):
-        require_apart(Host("a", [wide], NODES, shared=["10"]), PODS, SERVICES)
+        judged(Host("a", shared=["10"]), [wide])
 
 
 def test_of_many_routes_some_are_named() -> None:
     many = [route(f"10.244.{number}.0/24", "eth1", "198.51.100.1") for number in range(200)]
     with pytest.raises(NetworkError, match="and 190 more"):
-        require_apart(Host("a", many), PODS, [])
+        judged(Host("a"), many, [])
