@@ -8,13 +8,12 @@ The role's own tasks run, with modules in place of the collection's that note wh
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.noted_plays import play
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 CNIS = ("calico", "cilium", "flannel")
@@ -65,24 +64,10 @@ def run(folder: Path, cni: str, *, entry: str = "main", failing: str = "") -> tu
         "kubernetes_api_host": "node-a",
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
     }
-    play = {
-        "hosts": "all",
-        "gather_facts": False,
-        "environment": {"NODE": "{{ inventory_hostname }}"},
-        "vars": variables,
-        "tasks": [{"ansible.builtin.include_role": {"name": "netops.kubernetes.cni", "tasks_from": entry}}],
-    }
-    (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-    (folder / "play.json").write_text(json.dumps([play]))
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(folder / "inventory.json"), str(folder / "play.json")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_FORKS": "2"},
-    )
+    tasks = [{"ansible.builtin.include_role": {"name": "netops.kubernetes.cni", "tasks_from": entry}}]
+    code, printed = play(folder, {"all": {"hosts": hosts}}, variables, tasks)
     noted = [json.loads(line) for line in journal.read_text().splitlines()]
-    return done.returncode, noted, done.stdout + done.stderr
+    return code, noted, printed
 
 
 @pytest.mark.parametrize(("cni", "asking"), [("calico", "calico"), ("cilium", "cilium"), ("flannel", "cni_preflight")])

@@ -7,13 +7,11 @@ The role's own tasks run, with modules in place of the collection's that note th
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.noted_plays import play
 
 TASKS = Path(__file__).resolve().parents[2] / "roles" / "cni_switch" / "tasks"
 MODULES = ("cni_switch", "cni_cleanup", "cni_info", "connectivity_check", "node_kernel")
@@ -67,7 +65,7 @@ def steps_of(root: Path, *, failing: str = "", unreachable: str = "") -> tuple[i
     if unreachable:
         hosts[unreachable] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     inventory = {"all": {"hosts": hosts, "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}}
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {
             "ansible.builtin.set_fact": {
                 "__cni_switch": switch,
@@ -85,20 +83,9 @@ def steps_of(root: Path, *, failing: str = "", unreachable: str = "") -> tuple[i
         "kubernetes_kubeconfig": "",
         "kubernetes_api_host": "localhost",
     }
-    play = {
-        "hosts": "all",
-        "gather_facts": False,
-        "environment": {"NODE": "{{ inventory_hostname }}"},
-        "vars": variables,
-        "tasks": tasks,
-    }
-    (folder / "inventory.json").write_text(json.dumps(inventory))
-    (folder / "play.json").write_text(json.dumps([play]))
-    command = ["ansible-playbook", "-i", str(folder / "inventory.json"), str(folder / "play.json")]
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_FORKS": "4"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    code, printed = play(folder, inventory, variables, tasks)
     noted = [line for line in journal.read_text().splitlines() if line.split()[0] in STEPS + END]
-    return done.returncode, noted, done.stdout + done.stderr
+    return code, noted, printed
 
 
 def test_no_node_is_touched_after_one_that_failed(collections: Path) -> None:
