@@ -48,8 +48,8 @@ def _nothing_left(api: str) -> Iterator[None]:
     client = connect({"kubeconfig": api})
     deadline = time.monotonic() + 60.0
     while left := _daemon_sets_and_nodes(client):
-        # What was deleted with its namespace goes a little later.
         assert time.monotonic() < deadline, f"this file made and did not remove {left}"
+        # What was deleted with its namespace goes a little later, and the server has nothing to wait on for all kinds.
         time.sleep(0.2)
     for namespace in {pod["metadata"]["namespace"] for pod in client.list("v1", "Pod")}:
         # No kubelet runs here that would say that they have ended.
