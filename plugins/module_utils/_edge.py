@@ -19,10 +19,13 @@ def run(module: AnsibleModule, job: Callable[[], Mapping[str, Any]]) -> None:
     """Run ``job`` and leave the module with its result.
 
     :param module: the module that was just made from its argument spec.
-    :param job: takes nothing and returns the module's result, ``changed`` included.
+    :param job: takes nothing and returns the module's result, ``changed`` included, and ``warnings`` if there are any.
     """
     try:
         result = job()
     except NetopsError as error:
         module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    # ansible-core takes no warnings among a result any more; it puts there what it was told in this way.
+    for warning in result.get("warnings", []):
+        module.warn(warning)
+    module.exit_json(**{name: value for name, value in result.items() if name != "warnings"})
