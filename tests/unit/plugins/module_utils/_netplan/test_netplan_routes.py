@@ -18,7 +18,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.routes 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PODS, SERVICES = ["10.244.0.0/16", "2001:db8:244::/56"], ["10.96.0.0/16"]
+PODS, SERVICES = ("10.244.0.0/16", "2001:db8:244::/56"), ("10.96.0.0/16",)
 NODES = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"]
 
 
