@@ -31,7 +31,8 @@ attributes:
 options:
   state:
     description:
-      - V(loaded) waits for the pods if the Corefile is not proven yet, and makes the Services that are asked for.
+      - V(loaded) waits for the pods if the Corefile is not proven yet, or if one says that it runs with another, and
+        makes the Services that are asked for.
       - V(finished) takes these Services away. Without O(problems) the Corefile counts as proven from then on; with
         them the Corefile from before comes back, and the module fails.
     type: str

@@ -142,6 +142,19 @@ def test_killed_between_write_and_proof(serving: Bed, server: str, status: int) 
     assert (live(serving)["data"]["Corefile"] == before) is (status != 0)
 
 
+def test_what_somebody_wrote_a_moment_ago_is_waited_for(serving: Bed) -> None:
+    """Its own module edits without a roll-out, and notes nothing."""
+    entry = {"address": "192.0.2.77", "names": ["moment.example.com"]}
+    written = Module("corefile", {"kubeconfig": kubeconfig(serving)})(hosts=[entry])
+    assert written["changed"]
+    assert not pending(live(serving))
+    status, said = play(serving, **VERIFIED)
+    assert status == 0, said
+    assert set(serving.must(Node(2), f"for _ in $(seq 20); do dig +short @{DNS} moment.example.com; done").split()) == {
+        "192.0.2.77"
+    }
+
+
 def test_two_at_once(serving: Bed) -> None:
     with ThreadPoolExecutor(2) as pool:
         for number in range(ROUNDS):

@@ -72,7 +72,7 @@ class Proof:
 def load(
     client: KubeClient, place: Place, *, written: str, names: Sequence[str], zones: Sequence[str], timeout: float
 ) -> Proof:
-    """Let every CoreDNS take the Corefile if it is not proven yet; then make what a proof asks for.
+    """Let every CoreDNS take the Corefile if one has not; then make what a proof asks for.
 
     :param written: the digest of the text that the caller wrote or found.
     :param names: names that must resolve.
@@ -84,12 +84,14 @@ def load(
     _require_not_taken_back(live, place, written)
     workload = find_workload(client, place)
     touched = False
-    if notes.read_pending(live, place.key) or fields.is_pending(workload.live):
-        try:
+    try:
+        is_noted = notes.read_pending(live, place.key) or fields.is_pending(workload.live)
+        # Others edit the Corefile without a roll-out, and note nothing.
+        if is_noted or _is_behind(client, workload, text):
             touched = _spread(client, place, timeout)
-        except RolloutError as error:
-            raise revert(client, place, str(error), timeout) from error
-        text = place.read(client)[1]
+            text = place.read(client)[1]
+    except RolloutError as error:
+        raise revert(client, place, str(error), timeout) from error
     made, questions = probes.make(client, place.ref.namespace, probes.cluster_domain(text))
     return Proof(workload.addresses(client), (*questions, *probes.about(names, zones)), made.run, text, touched)
 
@@ -185,6 +187,15 @@ def _require_not_taken_back(live: Mapping[str, Any], place: Place, written: str)
 
 
 # ---- until every CoreDNS has it --------------------------------------------------------------------------------------
+
+
+def _is_behind(client: KubeClient, workload: Workload, text: str) -> bool:
+    """Whether a pod says that it runs with another Corefile.
+
+    :raises RolloutError: one has read it and refuses it.
+    """
+    wanted = fingerprints(text) if _reloads(text) else frozenset()
+    return bool(wanted) and any(_lacking(client, workload, workload.pods(client), wanted).values())
 
 
 def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
