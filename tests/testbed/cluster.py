@@ -91,7 +91,7 @@ def kubeadm_configuration(options: ClusterOptions) -> str:
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
             "kind": "KubeProxyConfiguration",
             "mode": options.kube_proxy_mode,
-            # This kernel has one processor and a table size of its own: leave it as it is.
+            # The table of connections has its size from the disk (sysctl.d), before kube-proxy runs.
             "conntrack": {"maxPerCore": 0},
         },
     ]
