@@ -15,7 +15,8 @@ description:
   - O(state=loaded) waits until every CoreDNS runs with the Corefile, and returns what to ask, and where, for a proof.
     M(netops.kubernetes.dns_check) asks it from the nodes. O(state=finished) ends the roll-out by the answers.
   - A pod's annotation is changed so that its kubelet looks at the ConfigMap at once; CoreDNS' plugin C(reload) says in
-    its log, and by its metric, which Corefile runs. Where CoreDNS does not say that, its pods are replaced.
+    its log, and by its metric, which Corefile runs. Where CoreDNS does not say that, or does not take it in half of
+    O(wait_timeout), its pods are replaced.
   - What is pending stands on the ConfigMap. A roll-out that was killed goes on with the next run.
   - Needs the verbs C(get) and C(update) on the ConfigMap; C(list) and C(patch) on pods, C(get) on C(pods/log) and
     C(pods/proxy); C(get), C(list) and C(patch) on Deployments and DaemonSets; C(list), C(create), C(patch) and

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two plays that edit different parts of one Corefile at once, fifty times, on a real cluster.
 
-Whole plays of role coredns, with the proof and the way back, at once are in ``tests/nodes/test_coredns.py``.
+Whole plays of role coredns, with the proof and the way back, at once are in ``tests/nodes/test_coredns.py``. What takes
+too long for that is here: pods that would read an edit in an hour.
 """
 
 from __future__ import annotations
@@ -85,3 +86,21 @@ def test_two_plays_at_once_lose_nothing_in_fifty_rounds(serving: Bed, tmp_path: 
     names = " ".join(f"host{number}.example.com" for number in range(ROUNDS))
     said = serving.must(Node(2), f"for name in {names}; do dig +short @{DNS} $name; done").split()
     assert said == [f"192.0.2.{number + 1}" for number in range(ROUNDS)]
+
+
+def pods(bed: Bed) -> set[str]:
+    found = connect({"kubeconfig": str(bed.folder / "kubeconfig")}).list("v1", "Pod", "kube-system", "k8s-app=kube-dns")
+    return {one["metadata"]["name"] for one in found if not one["metadata"].get("deletionTimestamp")}
+
+
+def edited(bed: Bed, **wishes: Any) -> None:
+    done = run(bed.folder / "inventory", ROLE, role_under_test="coredns", coredns_wait_timeout=400, **wishes)
+    assert done.status == 0, done.said
+
+
+def test_pods_that_look_once_an_hour_are_replaced(serving: Bed) -> None:
+    edited(serving, coredns_plugins=[{"name": "reload", "arguments": ["1h"]}])
+    before = pods(serving)
+    edited(serving, coredns_hosts=[{"address": "192.0.2.99", "names": ["hour.example.com"]}])
+    assert not before & pods(serving)
+    assert serving.must(Node(2), f"dig +short @{DNS} hour.example.com").strip() == "192.0.2.99"

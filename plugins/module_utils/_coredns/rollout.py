@@ -5,7 +5,9 @@
 
 The kubelet looks at the ConfigMaps of a pod when it has something to do for the pod, else once a minute or so
 (kubelet, ``syncFrequency``). A changed annotation of the pod gives it something to do at once; CoreDNS' own plugin
-``reload`` then sees the file within its interval. Where CoreDNS does not say what it runs with, its pods are replaced.
+``reload`` then sees the file within its interval. Where CoreDNS does not say what it runs with, its pods are replaced;
+likewise where one has not taken the file in half the time that there is: its ``reload`` may look once an hour, or its
+kubelet wait after a failure.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Callable, Optional
 
+    from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.reloading import Saying
     from ansible_collections.netops.kubernetes.plugins.module_utils._dns.questions import Question
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
@@ -195,7 +198,8 @@ def _is_behind(client: KubeClient, workload: Workload, text: str) -> bool:
     :raises RolloutError: one has read it and refuses it.
     """
     wanted = fingerprints(text) if _reloads(text) else frozenset()
-    return bool(wanted) and any(_lacking(client, workload, workload.pods(client), wanted).values())
+    lacking = _lacking(client, workload, workload.pods(client), wanted) if wanted else {}
+    return any(said.running for said in lacking.values())
 
 
 def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
@@ -221,13 +225,18 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
             reason = "not all of its pods are new yet"
         elif pods and not any(map(is_pod_ready, pods)) and time.monotonic() < begin + START_SECONDS:
             reason = "none of its pods is ready"
-        elif not wanted or None in lacking.values() or not any(map(is_pod_ready, pods)):
+        elif (
+            not wanted
+            or not all(said.running for said in lacking.values())
+            or not any(map(is_pod_ready, pods))
+            or (not replaced and time.monotonic() > begin + timeout / 2 and _would_come_up(lacking))
+        ):
             if not replaced:
                 _replace(client, workload, text)
                 touched = True
                 workload = find_workload(client, place)
         elif lacking:
-            reason = "; ".join(f"pod {name} {why}" for name, why in lacking.items())
+            reason = "; ".join(f"pod {name} still runs with another Corefile" for name in lacking)
             if time.monotonic() > next_touch:
                 _touch(client, [pod for pod in pods if pod["metadata"]["name"] in lacking], text)
                 touched, next_touch = True, time.monotonic() + TOUCH_SECONDS
@@ -259,20 +268,25 @@ def _reloads(text: str) -> bool:
 
 def _lacking(
     client: KubeClient, workload: Workload, pods: Sequence[Object], wanted: frozenset[str]
-) -> dict[str, Optional[str]]:
-    """Why pods do not run with a Corefile, by name; nothing instead of a reason where a pod does not say what it runs.
+) -> dict[str, Saying]:
+    """What those ready pods say, by name, that do not say that they run with the Corefile.
 
     :raises RolloutError: one has read it and refuses it.
     """
-    lacking: dict[str, Optional[str]] = {}
+    lacking: dict[str, Saying] = {}
     running = [pod for pod in pods if is_pod_ready(pod)]
     for pod, said in zip(running, each(running, partial(saying, client, container=workload.container))):
-        name = pod["metadata"]["name"]
         if said.refusal and said.running in wanted:
-            raise RolloutError(f"CoreDNS in pod {name} on {pod['spec'].get('nodeName')}", said.refusal)
+            name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
+            raise RolloutError(f"CoreDNS in pod {name} on {node}", said.refusal)
         if said.running not in wanted:
-            lacking[name] = "still runs with another Corefile" if said.running else None
+            lacking[pod["metadata"]["name"]] = said
     return lacking
+
+
+def _would_come_up(lacking: Mapping[str, Saying]) -> bool:
+    """Whether there are pods that lack the Corefile without having refused one."""
+    return any(not said.refusal for said in lacking.values())
 
 
 def _mark_of(obj: Mapping[str, Any]) -> str:
