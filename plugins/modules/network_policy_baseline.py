@@ -95,6 +95,8 @@ options:
     description:
       - Allows of your own, in each chosen namespace and for all of its pods. With O(profile=audit-only) there are none.
       - They are written in the form of a NetworkPolicy's rules and read as strictly as the API server does.
+      - A policy isolates in each direction that it has rules for. So of one with both, only the rules of the directions
+        count that the chosen policies deny.
     type: list
     elements: dict
     default: []

@@ -189,7 +189,7 @@ def policies(
         if spec is not None:
             specs[name] = _within(spec, denied)
     for one in custom:
-        specs[one["name"]] = _custom(one, specs)
+        specs[one["name"]] = _within(_custom(one, specs), denied)
     made = [_object(namespace, name, spec) for name, spec in specs.items()]
     return sorted(made, key=is_deny)
 

@@ -246,6 +246,20 @@ def test_a_profile_of_ingress_leaves_egress_alone() -> None:
     assert not any(one[:2] == ("lost", "shop") and one[2] != "shop" for one in changed([], made))
 
 
+def test_an_allow_of_ones_own_does_not_isolate_where_its_profile_does_not() -> None:
+    both = {"name": "allow-shop", "ingress": [{}], "egress": [{"ports": [{"port": 8080}]}]}
+
+    def types(profile: str, custom: dict[str, Any]) -> list[str]:
+        made = {one["metadata"]["name"]: one["spec"] for one in policies("shop", PROFILES[profile], AROUND, [custom])}
+        assert ("egress" in made["allow-shop"]) == ("Egress" in made["allow-shop"]["policyTypes"])
+        return list(made["allow-shop"]["policyTypes"])
+
+    assert types("ingress-deny", both) == ["Ingress"]
+    assert types("zero-trust", both) == ["Ingress", "Egress"]
+    # Nothing would be left of it: whoever writes it for this profile wants it.
+    assert types("ingress-deny", {"name": "allow-shop", "egress": [{}]}) == ["Egress"]
+
+
 def test_dns_is_one_peer_with_both_selectors() -> None:
     (policy,) = policies("shop", ["allow-dns"], AROUND)
     first = policy["spec"]["egress"][0]["to"][0]
