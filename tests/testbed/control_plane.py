@@ -118,6 +118,9 @@ class EmulatedBed(Bed):
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         )
         self._wait_for_api()
+        # As kubeadm's phase for the tokens by which nodes join does, which join here without.
+        binding = ("kubeadm:apiserver-kubelet-client", "--clusterrole=system:kubelet-api-admin")
+        self.kubectl("create", "clusterrolebinding", *binding, "--user=kube-apiserver-kubelet-client")
         self._start_program(
             *("kubernetes", "kube-controller-manager", f"--kubeconfig={self.folder / 'controller-manager.conf'}"),
             *("--leader-elect=false", "--use-service-account-credentials=true", f"--root-ca-file={pki}/ca.crt"),
