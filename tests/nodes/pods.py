@@ -84,12 +84,12 @@ class Served:
     pods: tuple[checks.Pod, ...]
 
 
-def serve(client: KubeClient, patience: float = PATIENCE) -> Served:
+def serve(client: KubeClient) -> Served:
     """Make the Service and its pods as connectivity_check does, and wait until they are ready."""
     wanted = checks.objects(IMAGES["agnhost"])
-    wait_gone(client, [session.PLACE], time.monotonic() + patience)
+    wait_gone(client, [session.PLACE], time.monotonic() + PATIENCE)
     apply_all(client, wanted, force=True, check=False)
-    wait_ready(client, wanted, patience)
+    wait_ready(client, wanted, PATIENCE)
     service = client.get(session.SERVICE)
     assert service
     [port] = service["spec"]["ports"]
@@ -120,16 +120,14 @@ def pod(wanted: Wanted, namespace: str) -> dict[str, Any]:
     }
 
 
-def start(
-    bed: Bed, client: KubeClient, namespace: str, wanted: Iterable[Wanted], patience: float = PATIENCE
-) -> dict[str, Running]:
+def start(bed: Bed, client: KubeClient, namespace: str, wanted: Iterable[Wanted]) -> dict[str, Running]:
     """Make a namespace with pods, each with a Service of its name, and wait until they are ready.
 
     :returns: the pods by name.
     """
     wanted = list(wanted)
     place = ObjectRef("v1", "Namespace", namespace)
-    wait_gone(client, [place], time.monotonic() + patience)
+    wait_gone(client, [place], time.monotonic() + PATIENCE)
     pods = [pod(one, namespace) for one in wanted]
     services = [
         {
@@ -145,7 +143,7 @@ def start(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}},
     ]
     apply_all(client, [*around, *services, *pods], force=True, check=False)
-    wait_ready(client, pods, patience)
+    wait_ready(client, pods, PATIENCE)
     return {one.name: running(bed, client, namespace, one) for one in wanted}
 
 
@@ -173,7 +171,7 @@ def cluster_ip(client: KubeClient, namespace: str, name: str) -> str:
 def verdict(bed: Bed, way: Way, timeout: str = "1500ms") -> str:
     """One TCP connection: ``open``, ``refused`` or ``timeout``."""
     words = ["ip", "netns", "exec", way.source.network_namespace, "client", "tcp", way.target, timeout]
-    return bed.ssh(way.source.node, shlex.join(words), timeout=60.0).stdout.strip()
+    return bed.ssh(way.source.node, shlex.join(words), timeout=30.0).stdout.strip()
 
 
 def until(bed: Bed, expected: Mapping[Way, str], patience: float = 60.0) -> float:
