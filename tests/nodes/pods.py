@@ -103,7 +103,12 @@ def pod(wanted: Wanted, namespace: str) -> dict[str, Any]:
         "image": IMAGES["agnhost"],
         "imagePullPolicy": "IfNotPresent",
         "args": ["netexec", f"--http-port={PORT}"],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": PORT}, "periodSeconds": 2},
+        "readinessProbe": {
+            "httpGet": {"path": "/healthz", "port": PORT},
+            "periodSeconds": 2,
+            # A second is not enough on a node that is slow; its Service would lose the pod, and refuse.
+            "timeoutSeconds": 10,
+        },
     }
     return {
         "apiVersion": "v1",
