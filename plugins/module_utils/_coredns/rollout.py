@@ -197,7 +197,7 @@ def _is_behind(client: KubeClient, workload: Workload, text: str) -> bool:
 
     :raises RolloutError: one has read it and refuses it.
     """
-    wanted = fingerprints(text) if _reloads(text) else frozenset()
+    wanted = _names_when_running(text)
     lacking = _lacking(client, workload, workload.pods(client), wanted) if wanted else {}
     return any(said.running for said in lacking.values())
 
@@ -214,7 +214,7 @@ def _spread(client: KubeClient, place: Place, timeout: float) -> bool:
     while True:
         text = place.read(client)[1]
         workload = find_workload(client, place)
-        wanted = fingerprints(text) if _reloads(text) else frozenset()
+        wanted = _names_when_running(text)
         pods = workload.pods(client)
         replaced = _mark_of(workload.template) == notes.digest(text)
         # Pods that are about to be replaced need not take a Corefile that is not meant for them.
@@ -258,12 +258,14 @@ def _is_rolling(live: Mapping[str, Any]) -> bool:
     return bool(updated < live["spec"].get("replicas", 1) or status.get("replicas", 0) > updated)
 
 
-def _reloads(text: str) -> bool:
+def _names_when_running(text: str) -> frozenset[str]:
+    """The hashes by which a CoreDNS that runs with a Corefile names it; none where it names or takes none."""
     try:
         blocks = parse(text).servers
     except CorefileError:
-        return False
-    return any(directive.name == "reload" for block in blocks for directive in block.directives)
+        return frozenset()
+    reloads = any(directive.name == "reload" for block in blocks for directive in block.directives)
+    return fingerprints(text) if reloads else frozenset()
 
 
 def _lacking(
