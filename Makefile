@@ -107,9 +107,9 @@ nodes: tools testbed ## The molecule ring: a real cluster of virtual machines
 	tests/gates/scenarios default
 
 .PHONY: long
-long: tools testbed ## The rest on virtual machines, over two hours: kube-proxy, DNS, back-ends, policies, Calico, Flannel
+long: tools testbed ## The rest on virtual machines, over three hours: kube-proxy, DNS, back-ends, policies, Calico, Flannel
 	$(TESTBED) build calico-images flannel-older-images node-cache-double
-	pytest -q -n 2 --dist loadgroup tests/long
+	pytest -q tests/long
 	tests/gates/scenarios firewall_nftables firewall_firewalld firewall_iptables firewall_ufw calico flannel
 
 .PHONY: gates
