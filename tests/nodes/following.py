@@ -46,7 +46,8 @@ def objects() -> list[dict[str, Any]]:
         "image": IMAGES["agnhost"],
         "imagePullPolicy": "IfNotPresent",
         "args": ["netexec", f"--http-port={PORT}"],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": PORT}, "periodSeconds": 1},
+        # On a node that is slow, a second is not enough for an answer.
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": PORT}, "periodSeconds": 1, "timeoutSeconds": 10},
     }
 
     def template(name: str) -> dict[str, Any]:

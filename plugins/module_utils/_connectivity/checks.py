@@ -166,7 +166,12 @@ def _server(image: str) -> dict[str, Any]:
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "udp", "containerPort": UDP_PORT, "protocol": "UDP"},
         ],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": HTTP_PORT}, "periodSeconds": 2},
+        "readinessProbe": {
+            "httpGet": {"path": "/healthz", "port": HTTP_PORT},
+            "periodSeconds": 2,
+            # On a busy node one second, the default, keeps pods from being ready that answer.
+            "timeoutSeconds": 5,
+        },
     }
 
 
