@@ -133,6 +133,7 @@ def kill_at(inventory: Path, task: str, seconds: float, settings: dict[str, Any]
         for line in process.stdout:
             said.append(line)
             if line.startswith("TASK [") and task in line:
+                # Ansible names a task before it sends it to any node: so it dies amid its work, not before.
                 time.sleep(seconds)
                 os.killpg(process.pid, signal.SIGKILL)
                 return True
