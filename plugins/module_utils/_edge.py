@@ -22,6 +22,7 @@ def run(module: AnsibleModule, job: Callable[[], Mapping[str, Any]]) -> None:
     :param job: takes nothing and returns the module's result, ``changed`` included, and ``warnings`` if there are any.
     """
     try:
+        _refuse_negative_waits(module.params)
         result = job()
     except NetopsError as error:
         module.fail_json(msg=str(error), **error.details)
@@ -29,3 +30,13 @@ def run(module: AnsibleModule, job: Callable[[], Mapping[str, Any]]) -> None:
     for warning in result.get("warnings", []):
         module.warn(warning)
     module.exit_json(**{name: value for name, value in result.items() if name != "warnings"})
+
+
+def _refuse_negative_waits(asked: Mapping[str, Any]) -> None:
+    """Refuse to wait for less than no time, before anything is done; every module's options name such seconds alike.
+
+    :raises NetopsError: an option does.
+    """
+    for name, seconds in asked.items():
+        if name.endswith("timeout") and isinstance(seconds, (int, float)) and seconds < 0:
+            raise NetopsError(f"{name} {seconds}", "it is negative", "seconds, 0 or more")
