@@ -36,6 +36,12 @@ TUNNEL_FAULT = (
     " without a tunnel, whether every node has a route to the other nodes' pods"
 )
 
+UNASKED = (
+    "no test pod could be asked through the API server, and the kubelets start programs in them: a control plane"
+    " outside the pod network needs a route to the pods, or a proxy such as konnectivity, as webhooks and aggregated"
+    " APIs do too"
+)
+
 
 def likely_causes(verdicts: Sequence[Verdict]) -> list[str]:
     """The likely causes of what fails, the one that explains most first; empty when all works."""
@@ -43,6 +49,8 @@ def likely_causes(verdicts: Sequence[Verdict]) -> list[str]:
     if not broken:
         return []
     works = [one.check for one in verdicts if one.passed]
+    if _none_was_asked(verdicts) and works:
+        return [UNASKED]
     fails = [one.check for one in broken]
     causes = [
         cause
@@ -52,6 +60,11 @@ def likely_causes(verdicts: Sequence[Verdict]) -> list[str]:
         if cause
     ]
     return causes or ["the pattern fits no known cause: look at the CNI's pods and kube-proxy's on the nodes named"]
+
+
+def _none_was_asked(verdicts: Sequence[Verdict]) -> bool:
+    """Whether no pod has answered what is asked through the API server's proxy; the others pass by the kubelets."""
+    return not any(one.answered for one in verdicts if one.check.protocol != "connect")
 
 
 def _pairs(checks: Sequence[Check]) -> set[tuple[str, str]]:

@@ -105,11 +105,15 @@ BOTH = {ACROSS, SAME_NODE}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check showed."""
+    """What a check showed.
+
+    :param answered: whether the pod that was to connect said something, and not the API server before it alone.
+    """
 
     check: Check
     passed: bool
     seen: str
+    answered: bool = True
 
 
 @dataclass(frozen=True)
@@ -317,7 +321,7 @@ def judge(check: Check, answer: Any, refused: str = "") -> Verdict:
     :param refused: what the API server said instead; agnhost answers so when a name does not resolve.
     """
     if refused:
-        return Verdict(check, False, refused)
+        return Verdict(check, False, refused, answered=False)
     if not isinstance(answer, dict):
         return Verdict(check, False, f"no answer of agnhost: {str(answer)[:200]}")
     if check.protocol == "name":

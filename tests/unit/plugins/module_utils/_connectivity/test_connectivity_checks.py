@@ -174,6 +174,21 @@ def test_one_family_alone_is_named() -> None:
     assert "only IPv6 fails" in found[0]
 
 
+def test_a_control_plane_that_does_not_reach_pods_is_told_from_pods_that_do_not() -> None:
+    """All that is asked through the API server fails before it reaches a pod; what kubelets start in one works."""
+    refused = "error trying to reach service: dial tcp 10.244.0.7:8080: i/o timeout"
+    tried = [
+        Verdict(one.check, True, "connected") if one.check.protocol == "connect" else judge(one.check, None, refused)
+        for one in verdicts(lambda _one: False)
+    ]
+    [cause] = likely_causes(tried)
+    assert "a control plane outside the pod network needs a route to the pods" in cause
+    # One pod that was asked is enough to look at what lies between pods.
+    asked = next(number for number, one in enumerate(tried) if one.check.what == checks.SAME_NODE)
+    tried[asked] = judge(tried[asked].check, {"errors": ["i/o timeout"]})
+    assert "pods of one node do not reach each other" in likely_causes(tried)[0]
+
+
 def test_where_all_works_there_is_no_cause() -> None:
     assert likely_causes(verdicts(lambda _one: False)) == []
 
