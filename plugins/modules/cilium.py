@@ -11,7 +11,8 @@ short_description: Install, configure, upgrade or remove Cilium by its chart
 version_added: 0.1.0
 description:
   - Makes values of the settings, judges them by the chart's own schema, renders the chart by C(helm template), applies
-    its objects over one session and waits until agents, operator and Hubble are ready.
+    its objects over one session and waits until agents, operator and Hubble are ready, and until every agent can give
+    pods their network, for which it asks each in its pod.
   - No release is kept by Helm, so check mode and the diff are those of each object, and C(helm list) does not show it.
   - Certificates that are there stay, so a rerun changes nothing. They are made anew when their Secrets are deleted.
   - Removal takes the definitions that Cilium's operator has made along, and all policies in them.

@@ -8,10 +8,12 @@ import json
 import subprocess
 import tarfile
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, connect
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_agents import wait_for_programs
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, KubeError, connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from tests.support.modules import Module, state_matrix
 from tests.support.workloads_double import WorkloadsDouble
@@ -185,6 +187,42 @@ def test_kernels_of_the_nodes_are_looked_at(cilium: Module, client: KubeClient) 
         assert "needs kernel 5.10" in str(forced["warnings"])
     finally:
         client.delete(node, propagation="Background")
+
+
+def test_agents_that_cannot_be_asked_are_named(client: KubeClient) -> None:
+    """Pods on nodes without a kubelet: one that is ready, one since days, one not yet, and one of somebody else's."""
+    made = [agent("ready", "cilium"), agent("old", "cilium"), agent("starting", "cilium"), agent("other", "hubble")]
+    for pod in made:
+        client.create(pod)
+    for pod in (made[0], made[1], made[3]):
+        began = datetime.now(timezone.utc) - timedelta(days=2 if pod is made[1] else 0)
+        running = {"running": {"startedAt": began.strftime("%Y-%m-%dT%H:%M:%SZ")}}
+        container = {"name": "cilium-agent", "image": "", "imageID": "", "ready": True, "restartCount": 0}
+        conditions = [{"type": "Ready", "status": "True"}]
+        status = {"status": {"conditions": conditions, "containerStatuses": [{**container, "state": running}]}}
+        client.raw("PATCH", f"{place_of(pod)}/status", body=status, content_type=MERGE)
+    try:
+        with pytest.raises(KubeError) as raised:
+            wait_for_programs(client, 0.5)
+    finally:
+        for pod in made:
+            client.raw("DELETE", place_of(pod), body={"gracePeriodSeconds": 0})
+    said = str(raised.value)
+    assert "1 of Cilium's agents: after 0 s no pod of their nodes can have a network: node-ready: cilium-dbg" in said
+    assert "it cannot be run" in said
+    # With nobody to ask there is nothing to wait for.
+    wait_for_programs(client, 0.5)
+
+
+def place_of(pod: dict[str, Any]) -> str:
+    return f"/api/v1/namespaces/kube-system/pods/{pod['metadata']['name']}"
+
+
+def agent(name: str, app: str) -> dict[str, Any]:
+    container = {"name": "cilium-agent", "image": "quay.io/cilium/cilium:v1.20.0"}
+    metadata = {"name": name, "namespace": "kube-system", "labels": {"k8s-app": app}}
+    spec = {"nodeName": f"node-{name}", "containers": [container]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.certificates import is_ending
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import require_step
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_agents import wait_for_programs
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import CILIUM_GROUP
@@ -54,10 +55,10 @@ def authority(client: KubeClient) -> dict[str, Any]:
 def provide(
     client: KubeClient, version: str, objects: Sequence[Object], *, force: bool, check: bool, timeout: float
 ) -> list[Change]:
-    """Apply the chart's objects and wait until agents, Envoy, operator and Hubble are ready.
+    """Apply the chart's objects, and wait: until what they run is ready, then until pods can have a network.
 
     :param version: that of the chart.
-    :param timeout: seconds to wait.
+    :param timeout: seconds for each of the two.
     :raises NetopsError: the cluster stands in the way; the version is more than a minor away from the one that runs.
     """
     require_step(version_that_runs(client), version)
@@ -65,6 +66,7 @@ def provide(
     changes = converge(client, wanted, owner=OWNER, prune=True, force=force, check=check, timeout=timeout)
     if not check:
         wait_ready(client, [obj for obj in wanted if is_judged(obj["kind"])], timeout)
+        wait_for_programs(client, timeout)
     return changes
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ BUILT_IN = {
 PATIENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 8.0
 CONFLICTS_SHOWN = 20
+# How a refused websocket is told (websocket-client, WebSocketBadStatusException).
+HANDSHAKE = re.compile(r"Handshake status (\d{3})")
 # Names without contents (k8s.io/apimachinery, meta/v1): a page of these is small.
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONTENT_TYPES = {
@@ -263,12 +266,16 @@ class KubeClient:
                 _preload_content=False,
             )
         except ApiException as error:
-            raise KubeError(
+            refused = KubeError(
                 subject,
                 f"it cannot be run: {' '.join(str(error.reason).split())[:300]}",
                 "a running container, and permission",
                 "Grant get and create on pods/exec, or look at the pod and its node's kubelet",
-            ) from error
+            )
+            # The client of websockets tells the status in its text alone.
+            answered = HANDSHAKE.match(str(error.reason))
+            refused.status = int(answered[1]) if answered else 0
+            raise refused from error
         try:
             stream.run_forever(timeout=timeout)
             ended = not stream.is_open()
