@@ -13,7 +13,8 @@ description:
   - Removes links, routes, rules, chains, ipsets, nftables tables, pinned BPF objects, mounts and files of one CNI after
     its objects are gone. Only what bears a name of that CNI's own goes; what others made stays as it is.
   - A configuration that Cilium has put aside as C(*.cilium_bak) is another's, and stays. So do the address on C(tunl0),
-    which is the kernel's, and filters of C(tc) that Cilium attached on kernels before 6.6. A reboot ends both.
+    which is the kernel's, filters of C(tc) that Cilium attached on kernels before 6.6, and the 1 that Cilium's agent
+    writes to C(kernel.unprivileged_bpf_disabled), which the kernel lets nobody set back. A reboot ends all three.
   - Needs root on the node. Only Python is needed there.
 author:
   - netops.kubernetes contributors (@netops-collections)
