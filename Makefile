@@ -112,6 +112,12 @@ long: tools testbed ## The rest on virtual machines, over three hours: kube-prox
 	pytest -q tests/long
 	tests/gates/scenarios firewall_nftables firewall_firewalld firewall_iptables firewall_ufw calico flannel
 
+.PHONY: test-cilium
+test-cilium: tools ## A real Cilium on emulated machines: installed, enforced, changed, taken away
+	$(TESTBED) bin >/dev/null
+	$(TESTBED) build guest-disk guest-kernel
+	pytest -q -x --durations=0 --durations-min=1 tests/cilium
+
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass
 	tests/gates/collection $(IMPORTER)

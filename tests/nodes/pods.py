@@ -84,12 +84,12 @@ class Served:
     pods: tuple[checks.Pod, ...]
 
 
-def serve(client: KubeClient) -> Served:
+def serve(client: KubeClient, patience: float = PATIENCE) -> Served:
     """Make the Service and its pods as connectivity_check does, and wait until they are ready."""
     wanted = checks.objects(IMAGES["agnhost"])
-    wait_gone(client, [session.PLACE], time.monotonic() + PATIENCE)
+    wait_gone(client, [session.PLACE], time.monotonic() + patience)
     apply_all(client, wanted, force=True, check=False)
-    wait_ready(client, wanted, PATIENCE)
+    wait_ready(client, wanted, patience)
     service = client.get(session.SERVICE)
     assert service
     [port] = service["spec"]["ports"]
@@ -125,14 +125,16 @@ def pod(wanted: Wanted, namespace: str) -> dict[str, Any]:
     }
 
 
-def start(bed: Bed, client: KubeClient, namespace: str, wanted: Iterable[Wanted]) -> dict[str, Running]:
+def start(
+    bed: Bed, client: KubeClient, namespace: str, wanted: Iterable[Wanted], patience: float = PATIENCE
+) -> dict[str, Running]:
     """Make a namespace with pods, each with a Service of its name, and wait until they are ready.
 
     :returns: the pods by name.
     """
     wanted = list(wanted)
     place = ObjectRef("v1", "Namespace", namespace)
-    wait_gone(client, [place], time.monotonic() + PATIENCE)
+    wait_gone(client, [place], time.monotonic() + patience)
     pods = [pod(one, namespace) for one in wanted]
     services = [
         {
@@ -148,7 +150,7 @@ def start(bed: Bed, client: KubeClient, namespace: str, wanted: Iterable[Wanted]
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}},
     ]
     apply_all(client, [*around, *services, *pods], force=True, check=False)
-    wait_ready(client, pods, PATIENCE)
+    wait_ready(client, pods, patience)
     return {one.name: running(bed, client, namespace, one) for one in wanted}
 
 
@@ -176,7 +178,7 @@ def cluster_ip(client: KubeClient, namespace: str, name: str) -> str:
 def verdict(bed: Bed, way: Way, timeout: str = "1500ms") -> str:
     """One TCP connection: ``open``, ``refused`` or ``timeout``."""
     words = ["ip", "netns", "exec", way.source.network_namespace, "client", "tcp", way.target, timeout]
-    return bed.ssh(way.source.node, shlex.join(words), timeout=30.0).stdout.strip()
+    return bed.ssh(way.source.node, shlex.join(words), timeout=60.0).stdout.strip()
 
 
 def until(bed: Bed, expected: Mapping[Way, str], patience: float = 60.0) -> float:

@@ -14,17 +14,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import artefacts, cluster
+from . import artefacts, cluster, control_plane, emulation
 from .api_ring import ApiRing, ApiRingError
 from .bed import Bed, BedError
 from .build import Artefact, BuildError, Store, say
 from .cluster import ClusterOptions
+from .control_plane import EmulatedBed
 from .hostpackages import NEEDED, require_packages, require_root
 from .inventory import inventory, write_inventory
 from .settings import HERE, Node, cache_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+
+KNOWN = {**artefacts.ALL, **emulation.ALL}
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -38,8 +42,11 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
 
     build = commands.add_parser("build", help="build what is missing, without starting anything")
-    build.add_argument("names", nargs="*", help=f"cluster (the default), {', '.join(artefacts.ALL)}")
+    build.add_argument("names", nargs="*", help=f"cluster (the default), {', '.join(KNOWN)}")
     up = commands.add_parser("up", help="build what is missing, start the nodes, wait until they serve")
+    up.add_argument(
+        "--emulated", action="store_true", help="Debian's own kernel in QEMU, with Cilium's images, without kube-proxy"
+    )
     up.add_argument("--bare", action="store_true", help="nodes alone, without Kubernetes running on them")
     up.add_argument("--mtu", type=int, default=1500, help="of the network between the nodes (default: %(default)s)")
     up.add_argument(
@@ -93,15 +100,21 @@ def options_of(asked: argparse.Namespace) -> ClusterOptions:
 
 
 def command_build(bed: Bed, asked: argparse.Namespace) -> None:
-    known: dict[str, Artefact] = {**artefacts.ALL, "cluster": cluster.snapshot_artefact(options_of(asked))}
+    known: dict[str, Artefact] = {**KNOWN, "cluster": cluster.snapshot_artefact(options_of(asked))}
     unknown = [name for name in asked.names if name not in known]
     if unknown:
         raise BuildError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
-    prepare(bed.store, [known[name] for name in asked.names or ["cluster"]])
+    wanted = [known[name] for name in asked.names or ["cluster"]]
+    prepare(bed.store, wanted, emulation.NEEDED if emulation.guest_disk in wanted else {})
 
 
-def prepare(store: Store, wanted: Sequence[Artefact]) -> None:
-    """Build what is missing; say nothing when nothing is."""
+def prepare(store: Store, wanted: Sequence[Artefact], packages: Mapping[str, str] | None = None) -> None:
+    """Build what is missing; say nothing when nothing is.
+
+    :param packages: what this machine must have besides what every build wants, and keep.
+    """
+    if packages:
+        require_packages(packages)
     if store.missing(wanted):
         require_root()
         require_packages(NEEDED)
@@ -114,7 +127,12 @@ def command_up(bed: Bed, asked: argparse.Namespace) -> None:
     require_root()
     begin = time.monotonic()
     options = options_of(asked)
-    if asked.bare:
+    if asked.emulated:
+        prepare(bed.store, control_plane.WANTED, emulation.NEEDED)
+        begin = time.monotonic()
+        bed = EmulatedBed(bed.store, bed.name)
+        control_plane.start(bed, options.nodes, asked.mtu, asked.memory)
+    elif asked.bare:
         prepare(bed.store, [artefacts.disk, artefacts.kernel, artefacts.coredns])
         begin = time.monotonic()
         bed.create(options.nodes, asked.mtu, asked.memory)
@@ -205,7 +223,7 @@ def command_boot(bed: Bed, asked: argparse.Namespace) -> None:
 
 
 def command_gc(bed: Bed, _unused: argparse.Namespace) -> None:
-    wanted = [*artefacts.ALL.values(), *(cluster.snapshot_artefact(options) for options in known_clusters())]
+    wanted = [*KNOWN.values(), *(cluster.snapshot_artefact(options) for options in known_clusters())]
     for name in bed.store.collect(wanted):
         print(f"removed {name}")
 
@@ -241,10 +259,16 @@ COMMANDS: dict[str, Callable[[Bed, argparse.Namespace], None]] = {
 }
 
 
+def bed_named(name: str) -> Bed:
+    """The bed of that name, of the kind that runs."""
+    bed = Bed(Store(cache_root()), name)
+    return EmulatedBed(bed.store, name) if bed.state.get("emulated") else bed
+
+
 def main() -> int:
     asked = arguments(sys.argv[1:])
     try:
-        COMMANDS[asked.command](Bed(Store(cache_root()), asked.bed), asked)
+        COMMANDS[asked.command](bed_named(asked.bed), asked)
     except (BuildError, BedError, ApiRingError) as error:
         print(f"testbed: {error}", file=sys.stderr)
         return 1

@@ -524,6 +524,16 @@ def node_images(step: Step) -> dict[str, Image]:
 
 def make_disk(step: Step) -> None:
     """``disk.ext4``: what every node is a copy-on-write view of; images are in its container store already."""
+    build_disk(step, [HERE / "node" / "files"], step.need("kernel") / "modules", node_images(step))
+
+
+def build_disk(step: Step, files: Sequence[Path], modules: Path, images: Mapping[str, Image]) -> None:
+    """``disk.ext4``, the key to it, ``id``, and the key that it shows, ``host_key.pub``.
+
+    :param files: folders that are laid over the root file system, one after the other.
+    :param modules: the kernel's.
+    :param images: by the name of the archive that each becomes.
+    """
     root = step.folder / "root"
     root.mkdir()
     step.run(
@@ -534,10 +544,10 @@ def make_disk(step: Step) -> None:
         f"--file={step.need('root-files')}/root.tar",
     )
     step.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(step.folder / "id"))
-    configure_node(step, root)
+    configure_node(step, root, files, modules)
     archives = step.folder / "archives"
     archives.mkdir()
-    for name, image in node_images(step).items():
+    for name, image in images.items():
         write_image(image, archives / f"{name}.tar")
     step.run(
         "unshare",
@@ -557,14 +567,14 @@ def make_disk(step: Step) -> None:
         shutil.rmtree(folder)
 
 
-def configure_node(step: Step, root: Path) -> None:
+def configure_node(step: Step, root: Path, files: Sequence[Path], modules: Path) -> None:
     """Lay programs, units and settings over the root file system."""
-    files = HERE / "node" / "files"
-    for source in sorted(path for path in files.rglob("*") if path.is_file()):
-        target = root / source.relative_to(files)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        shutil.copy(source, target)
+    for folder in files:
+        for source in sorted(path for path in folder.rglob("*") if path.is_file()):
+            target = root / source.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            shutil.copy(source, target)
     nodes = "".join(f"{node.address} {node.name}\n{node.address_v6} {node.name}\n" for node in map(Node, range(1, 10)))
     (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{nodes}")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
@@ -580,7 +590,7 @@ def configure_node(step: Step, root: Path) -> None:
     (root / "opt/cni/bin").mkdir(parents=True)
     for path in step.need("cni").iterdir():
         shutil.copy(path, root / "opt/cni/bin" / path.name)
-    shutil.copytree(step.need("kernel") / "modules", root / "usr/lib/modules", symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(modules, root / "usr/lib/modules", symlinks=True, dirs_exist_ok=True)
     step.run("chroot", str(root), "/usr/local/sbin/prepare-node", IMAGES["pause"])
 
 

@@ -117,7 +117,7 @@ class Bed:
 
     def _start_gateway(self) -> None:
         targets = {f"ssh-{node.name}": (node.address, SSH_PORT) for node in self.nodes}
-        targets["api"] = (Node(1).address, API_PORT)
+        targets["api"] = (self.api_address, API_PORT)
         listeners = {name: socket.create_server(("127.0.0.1", 0)) for name in targets}
         pairs = [f"{listeners[name].fileno()}={host}:{port}" for name, (host, port) in targets.items()]
         self._start(
@@ -145,6 +145,14 @@ class Bed:
 
     # ---- nodes ----------------------------------------------------------------------------------------------
 
+    # What a node that has started needs for a connection and its shell.
+    answer_seconds = 10.0
+
+    @property
+    def api_address(self) -> str:
+        """Where the API server listens: the first node carries the control plane."""
+        return Node(1).address
+
     @property
     def disk(self) -> Path:
         return self.store.path(artefacts.disk)
@@ -155,8 +163,13 @@ class Bed:
         if copy_of:
             # The file records the modification time of the disk below it, and holes stay holes.
             system("cp", "--sparse=always", "--preserve=timestamps", str(copy_of), str(cow))
+        # Guest memory is a file: in memory, not on the disk.
+        self._start(node.name, self.machine(node, cow), temporary="/dev/shm")
+
+    def machine(self, node: Node, cow: Path) -> list[str]:
+        """The command that is a node, on its copy-on-write file."""
         card = f"vec0:transport=tap,ifname={node.tap},depth=128,gro=1,mac={node.mac}"
-        command = [
+        return [
             *("ip", "netns", "exec", self.netns, str(self.store.path(artefacts.kernel) / "linux")),
             *(
                 f"mem={self.state['memory'] or node.memory}",
@@ -168,8 +181,6 @@ class Bed:
             *(card, f"node.name={node.name}", f"node.ipv4={node.address}", f"node.ipv6={node.address_v6}"),
             *(f"node.mtu={self.state['mtu']}", "con=null", "con0=null,fd:1", f"umid={self.name}-{node.name}", "quiet"),
         ]
-        # Guest memory is a file: in memory, not on the disk.
-        self._start(node.name, command, temporary="/dev/shm")
 
     def boot_all(self, snapshot: Path | None = None) -> None:
         """Boot every node side by side and wait until each answers."""
@@ -254,7 +265,7 @@ class Bed:
             if process is None or not process.alive:
                 raise BedError(f"{node.name} ended while it started; its console: {console}")
             try:
-                if self.ssh(node, "true", timeout=10.0).returncode == 0:
+                if self.ssh(node, "true", timeout=self.answer_seconds).returncode == 0:
                     return
             except BedError:
                 # A node that is starting may accept a connection before it can serve it.

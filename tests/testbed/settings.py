@@ -15,6 +15,7 @@ KUBERNETES = "v1.36.3"
 FLANNEL = "v0.28.10"
 FLANNEL_OLDER = "v0.28.4"
 CALICO = "v3.28.5"
+CILIUM = "v1.20.0"
 NODE_RELEASE = "trixie"
 # Newer than the nodes' release: the kernel's source, and the containerd that Kubernetes wants.
 NEWER_RELEASE = "forky"
