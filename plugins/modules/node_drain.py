@@ -12,8 +12,9 @@ version_added: 0.1.0
 description:
   - Cordons the cluster's nodes and deletes the pods that use the pod network, before that network is taken away. Pods
     of DaemonSets on the pod network, static pods there, and pods without an owner are an error that names them.
+  - Nothing is done where the cluster has nothing of the CNI whose network is to go, so a removal can be repeated.
   - V(released) uncordons the nodes that this module cordoned, and no others.
-  - Needs the verbs C(list) and C(patch) on nodes, C(list), C(get) and C(delete) on pods.
+  - Needs the verbs C(list) and C(patch) on nodes, C(list), C(get) and C(delete) on pods, C(list) on daemonsets.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -25,6 +26,10 @@ options:
     type: str
     choices: [drained, released]
     required: true
+  cni:
+    description: Whose network is to be taken away; required for O(state=drained).
+    type: str
+    choices: [calico, cilium, flannel]
   timeout:
     description: Seconds for the pods to go away.
     type: int
@@ -35,6 +40,7 @@ EXAMPLES = r"""
 - name: Free the nodes before the CNI goes
   netops.kubernetes.node_drain:
     state: drained
+    cni: flannel
 """
 
 RETURN = r"""
@@ -49,10 +55,11 @@ done:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import free_nodes
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import drain, release
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import release
 
 
 def main() -> None:
@@ -60,15 +67,18 @@ def main() -> None:
         argument_spec={
             **argument_spec(),
             "state": {"type": "str", "choices": ["drained", "released"], "required": True},
+            "cni": {"type": "str", "choices": ["calico", "cilium", "flannel"]},
             "timeout": {"type": "int", "default": 120},
         },
+        required_if=[("state", "drained", ["cni"])],
         supports_check_mode=True,
     )
 
     def job() -> dict[str, Any]:
-        client = connect(module.params)
-        if module.params["state"] == "drained":
-            done = drain(client, check=module.check_mode, timeout=module.params["timeout"])
+        asked = module.params
+        client = connect(asked)
+        if asked["state"] == "drained":
+            done = free_nodes(client, asked["cni"], check=module.check_mode, timeout=asked["timeout"])
         else:
             done = release(client, check=module.check_mode)
         return {

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONTAINERS = [{"name": "one", "image": "example.com/one"}]
+# What its agent writes to its node.
+OF_FLANNEL = {"flannel.alpha.coreos.com/backend-type": "vxlan"}
 CLUSTER = """\
 kind: ClusterConfiguration
 networking:
@@ -91,7 +93,7 @@ def pod(client: KubeClient, name: str, owner: str, **spec: Any) -> None:
 
 @pytest.fixture
 def drain(api: str, client: KubeClient, nodes: list[str]) -> Iterator[Module]:
-    assert nodes
+    client.patch(ObjectRef("v1", "Node", nodes[0]), {"metadata": {"annotations": OF_FLANNEL}})
     module = Module("node_drain", {"kubeconfig": api})
     yield module
     for found in client.list("v1", "Pod", "default"):
@@ -105,7 +107,7 @@ def test_state_matrix_of_node_drain(drain: Module, client: KubeClient) -> None:
     client.patch(ObjectRef("v1", "Node", "node-b"), {"spec": {"unschedulable": True}})
     pod(client, "web", "ReplicaSet")
     pod(client, "proxy", "DaemonSet", hostNetwork=True)
-    first = state_matrix(drain, state="drained")
+    first = state_matrix(drain, state="drained", cni="flannel")
     assert first["done"] == ["Node 'node-a' cordoned", "Pod 'default/web' deleted"]
     assert [found["metadata"]["name"] for found in client.list("v1", "Pod", "default")] == ["proxy"]
     released = state_matrix(drain, state="released")
@@ -114,6 +116,16 @@ def test_state_matrix_of_node_drain(drain: Module, client: KubeClient) -> None:
     assert not nodes["node-a"]["spec"].get("unschedulable")
     assert CORDONED not in (nodes["node-a"]["metadata"].get("annotations") or {})
     assert nodes["node-b"]["spec"]["unschedulable"] is True, "somebody else cordoned it"
+
+
+def test_pods_are_let_be_where_the_cluster_has_nothing_of_the_cni(drain: Module, client: KubeClient) -> None:
+    """Whoever repeats a removal, or names another CNI than the one that runs, does not lose pods by it."""
+    pod(client, "web", "ReplicaSet")
+    for check in (True, False):
+        assert drain.succeeds(check=check, state="drained", cni="cilium")["done"] == []
+    assert client.list("v1", "Pod", "default")
+    assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
+    assert "missing: cni" in drain.fails(state="drained")
 
 
 def test_a_pod_that_comes_back_under_its_name_is_not_waited_for(
@@ -149,7 +161,7 @@ def test_only_the_pod_that_was_read_is_deleted(drain: Module, client: KubeClient
 @pytest.mark.parametrize("owner", ["DaemonSet", ""])
 def test_pods_that_would_not_come_back_are_named(drain: Module, client: KubeClient, owner: str) -> None:
     pod(client, "lonely", owner)
-    message = drain.fails(state="drained")
+    message = drain.fails(state="drained", cni="flannel")
     assert "Pod 'default/lonely': 1 pods on the pod network are of a DaemonSet, of a file on a node, or of" in message
     assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
 
@@ -161,7 +173,7 @@ def test_static_pods_are_named_for_they_never_go(drain: Module, client: KubeClie
     metadata = {"name": "local-node-a", "namespace": "default", "annotations": mirror, "ownerReferences": [owner]}
     spec = {"nodeName": "node-a", "terminationGracePeriodSeconds": 0, "containers": CONTAINERS}
     client.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    assert "Pod 'default/local-node-a': 1 pods on the pod network" in drain.fails(state="drained")
+    assert "Pod 'default/local-node-a': 1 pods on the pod network" in drain.fails(state="drained", cni="flannel")
     assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
 
 

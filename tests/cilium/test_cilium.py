@@ -35,8 +35,8 @@ AGENTS = ("kube-system", "k8s-app=cilium")
 # What Cilium takes of the nodes' MTU for its tunnel.
 VXLAN_BYTES = 50
 SMALLER = 1400
-# Cilium's agent forbids all but root to load programs, and nobody can allow it again before a reboot: the kernel takes no
-# other value after this one (kernel/bpf/syscall.c, bpf_unpriv_handler).
+# Cilium's agent forbids all but root to load programs, and nobody can allow it again before a reboot: the kernel takes
+# no other value after this one (kernel/bpf/syscall.c, bpf_unpriv_handler).
 BPF_OPEN, BPF_CLOSED = re.compile(r"(?<=kernel\.unprivileged_bpf_disabled = )[02]"), "1"
 # Where a pod is made after a change.
 LATER = "netops-later"

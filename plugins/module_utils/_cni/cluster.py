@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS, PARTS, Marks
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import NAMES_ONLY
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import drain
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     DEFINITION,
     MANAGED_BY,
@@ -139,6 +140,16 @@ def require_own_place(cnis: Mapping[str, Mapping[str, Any]], cni: str) -> None:
             "no agents of it elsewhere",
             "Remove that one as it was installed; pods keep their network until its successor's agents are there",
         )
+
+
+def free_nodes(client: KubeClient, cni: str, *, check: bool, timeout: float) -> list[str]:
+    """Free every node of pods on the pod network before a CNI goes; returns what was done, or would be.
+
+    A cluster that has nothing of it, not even a node's annotation, has gone through this before: its pods are let be.
+
+    :raises NetopsError: a pod would not come back, or does not go away in time.
+    """
+    return drain(client, check=check, timeout=timeout) if cni in presence(client)["cnis"] else []
 
 
 # ---- what one has left ---------------------------------------------------------------------------------------------
