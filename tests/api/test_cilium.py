@@ -190,7 +190,7 @@ def test_kernels_of_the_nodes_are_looked_at(cilium: Module, client: KubeClient) 
 
 
 def test_agents_that_cannot_be_asked_are_named(client: KubeClient) -> None:
-    """Pods on nodes without a kubelet: one that is ready, one since days, one not yet, and one of somebody else's."""
+    """Pods on nodes without a kubelet: one that is ready, one since days, one not again, and one of somebody else's."""
     made = [agent("ready", "cilium"), agent("old", "cilium"), agent("starting", "cilium"), agent("other", "hubble")]
     for pod in made:
         client.create(pod)
@@ -208,7 +208,8 @@ def test_agents_that_cannot_be_asked_are_named(client: KubeClient) -> None:
         for pod in made:
             client.raw("DELETE", place_of(pod), body={"gracePeriodSeconds": 0})
     said = str(raised.value)
-    assert "1 of Cilium's agents: after 0 s no pod of their nodes can have a network: node-ready: cilium-dbg" in said
+    assert "2 of Cilium's agents: after 0 s no pod of their nodes can have a network: node-ready: cilium-dbg" in said
+    assert "; node-starting: cilium-dbg" in said
     assert "it cannot be run" in said
     # With nobody to ask there is nothing to wait for.
     wait_for_programs(client, 0.5)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
 from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
@@ -64,7 +63,7 @@ def _state(endpoint: Mapping[str, Any]) -> str:
 
 
 def wait_for_programs(client: KubeClient, timeout: float) -> None:
-    """Wait until every agent that was started lately, and is ready, can give pods their network.
+    """Wait until every agent that was started lately can give pods their network.
 
     :param timeout: seconds for all of them.
     :raises KubeError: some cannot; the text names each, and what it says.
@@ -92,14 +91,10 @@ def wait_for_programs(client: KubeClient, timeout: float) -> None:
 
 
 def _agents(client: KubeClient) -> Sequence[Object]:
-    """Those that are ready and young; the others are their DaemonSet's to wait for, or have done it long ago."""
+    """Those that are young, one that has ended meanwhile and starts again too; others have done it long ago."""
     pods = client.list("v1", "Pod", NAMESPACE, SELECTOR)
     now = datetime.now(timezone.utc)
-    return [
-        one
-        for one in pods
-        if is_pod_ready(one) and not one["metadata"].get("deletionTimestamp") and now - _began(one, now) < OLD
-    ]
+    return [one for one in pods if not one["metadata"].get("deletionTimestamp") and now - _began(one, now) < OLD]
 
 
 def _began(agent: Object, now: datetime) -> datetime:

@@ -64,7 +64,8 @@ def likely_causes(verdicts: Sequence[Verdict]) -> list[str]:
 
 def _none_was_asked(verdicts: Sequence[Verdict]) -> bool:
     """Whether no pod has answered what is asked through the API server's proxy; the others pass by the kubelets."""
-    return not any(one.answered for one in verdicts if one.check.protocol != "connect")
+    proxied = [one for one in verdicts if one.check.protocol != "connect"]
+    return bool(proxied) and not any(one.answered for one in proxied)
 
 
 def _pairs(checks: Sequence[Check]) -> set[tuple[str, str]]:
