@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import time
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import answered
 from ansible_collections.netops.kubernetes.plugins.module_utils._progress import several, tell
 
 if TYPE_CHECKING:
@@ -72,7 +74,8 @@ def wait_for_programs(client: KubeClient, timeout: float) -> None:
     able: set[str] = set()
     poll = POLL_SECONDS
     while True:
-        agents = [one for one in _agents(client) if one["metadata"]["uid"] not in able]
+        young = answered(partial(_agents, client), deadline)
+        agents = [one for one in young if one["metadata"]["uid"] not in able]
         reasons = dict(zip([_node(one) for one in agents], each(agents, lambda one: _asked(client, one))))
         able |= {one["metadata"]["uid"] for one in agents if not reasons[_node(one)]}
         left = [f"{node}: {reason}" for node, reason in sorted(reasons.items()) if reason]
@@ -86,6 +89,7 @@ def wait_for_programs(client: KubeClient, timeout: float) -> None:
                 "Look at the agents' logs, or raise wait_timeout",
             )
         tell(several(left))
+        # An agent tells nobody that it has compiled; it can only be asked again.
         time.sleep(poll)
         poll = min(2 * poll, LONGEST_POLL_SECONDS)
 

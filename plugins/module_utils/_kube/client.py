@@ -274,8 +274,7 @@ class KubeClient:
             )
             # The client of websockets tells the status in its text alone.
             answered = HANDSHAKE.match(str(error.reason))
-            refused.status = int(answered[1]) if answered else 0
-            raise refused from error
+            raise _with_status(refused, int(answered[1]) if answered else 0) from error
         try:
             stream.run_forever(timeout=timeout)
             ended = not stream.is_open()
