@@ -9,7 +9,6 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from . import artefacts
 from .bed import Bed, BedError
@@ -23,9 +22,6 @@ from .settings import (
     Node,
     cache_root,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Of use inside a namespace that nothing leaves, for the minutes that a test cluster lives.
 TOKEN = "abcdef.0123456789abcdef"  # noqa: S105 - kubeadm's documented example, a shape and not a secret
@@ -183,12 +179,6 @@ def wait_for_leases(bed: Bed, since: float, patience: float = 300.0) -> None:
     bed.must(bed.nodes[0], script, timeout=patience * len(bed.nodes) + 60.0)
 
 
-def fetch_kubeconfig(bed: Bed) -> str:
-    """The administrator's kubeconfig, with the gateway's port as its server."""
-    text = bed.must(bed.nodes[0], f"cat {ADMIN}")
-    return re.sub(r"server: \S+", f"server: https://127.0.0.1:{bed.state['ports']['api']}", text)
-
-
 def snapshot_artefact(options: ClusterOptions) -> Artefact:
     """A cluster of this kind, switched off."""
 
@@ -229,11 +219,11 @@ def start(bed: Bed, options: ClusterOptions, mtu: int = 1500, memory: str = "") 
     wait_for_leases(bed, begin)
     wait_for_kube_proxy(bed)
     say(f"kubelets and kube-proxies answer after {time.time() - begin:.0f} s")
-    write_kubeconfig(bed)
+    write_kubeconfig(bed, bed.must(bed.nodes[0], f"cat {ADMIN}"))
 
 
-def write_kubeconfig(bed: Bed) -> Path:
+def write_kubeconfig(bed: Bed, text: str) -> None:
+    """Keep an administrator's kubeconfig, with the gateway's port as its server."""
     file = bed.folder / "kubeconfig"
     file.touch(mode=0o600)
-    file.write_text(fetch_kubeconfig(bed))
-    return file
+    file.write_text(re.sub(r"server: \S+", f"server: https://127.0.0.1:{bed.state['ports']['api']}", text))

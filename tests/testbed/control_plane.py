@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import artefacts, emulation
 from .bed import Bed, BedError, system
 from .build import say
+from .cluster import write_kubeconfig
 from .settings import BRIDGE_V4, KUBERNETES, POD_CIDR, SERVICE_CIDR, Node
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ class EmulatedBed(Bed):
             except BedError:
                 if time.monotonic() > deadline or not all(self.alive().values()):
                     raise
+            # It tells nobody when it is ready; every question is a process.
             time.sleep(0.2)
 
 
@@ -252,7 +254,7 @@ def start(bed: EmulatedBed, count: int = 2, mtu: int = 1500, memory: str = "") -
     for node in bed.nodes:
         bed.boot(node)
     bed.start_control_plane()
-    write_kubeconfig(bed)
+    write_kubeconfig(bed, (bed.folder / "super-admin.conf").read_text())
     say(f"the API server is ready after {time.monotonic() - begin:.0f} s")
     with ThreadPoolExecutor(len(bed.nodes)) as pool:
         list(pool.map(bed.wait_for_ssh, bed.nodes))
@@ -263,13 +265,6 @@ def start(bed: EmulatedBed, count: int = 2, mtu: int = 1500, memory: str = "") -
     while names - set(bed.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split()):
         if time.monotonic() > deadline:
             raise BedError(f"not every kubelet registered its node within {BOOT_SECONDS:.0f} s; expected {names}")
+        # As above; what asks takes the processor from the guests.
         time.sleep(0.5)
     say(f"kubelets have registered their nodes after {time.monotonic() - begin:.0f} s")
-
-
-def write_kubeconfig(bed: EmulatedBed) -> None:
-    """The administrator's kubeconfig, with the gateway's port as its server."""
-    file = bed.folder / "kubeconfig"
-    file.touch(mode=0o600)
-    text = (bed.folder / "super-admin.conf").read_text()
-    file.write_text(text.replace(f"https://{BRIDGE_V4}:6443", f"https://127.0.0.1:{bed.state['ports']['api']}"))
