@@ -190,17 +190,23 @@ def test_kernels_of_the_nodes_are_looked_at(cilium: Module, client: KubeClient) 
 
 
 def test_agents_that_cannot_be_asked_are_named(client: KubeClient) -> None:
-    """Pods on nodes without a kubelet: one that is ready, one since days, one not again, and one of somebody else's."""
-    made = [agent("ready", "cilium"), agent("old", "cilium"), agent("starting", "cilium"), agent("other", "hubble")]
-    for pod in made:
-        client.create(pod)
-    for pod in (made[0], made[1], made[3]):
-        began = datetime.now(timezone.utc) - timedelta(days=2 if pod is made[1] else 0)
-        running = {"running": {"startedAt": began.strftime("%Y-%m-%dT%H:%M:%SZ")}}
-        container = {"name": "cilium-agent", "image": "", "imageID": "", "ready": True, "restartCount": 0}
-        conditions = [{"type": "Ready", "status": "True"}]
-        status = {"status": {"conditions": conditions, "containerStatuses": [{**container, "state": running}]}}
-        client.raw("PATCH", f"{place_of(pod)}/status", body=status, content_type=MERGE)
+    """Pods on nodes without a kubelet: what one says of them, they have run."""
+    lately, long_ago = (
+        {"running": {"startedAt": (datetime.now(timezone.utc) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")}}
+        for days in (0, 2)
+    )
+    ended = {"terminated": {"exitCode": 1}}
+    waits = {"waiting": {"reason": "CrashLoopBackOff"}}
+    made = [
+        started(client, "ready", lately),
+        started(client, "old", long_ago),
+        started(client, "ended", ended),
+        started(client, "again", waits, restarts=1),
+        started(client, "first", waits),
+        started(client, "other", lately, app="hubble"),
+        agent("new", "cilium"),
+    ]
+    client.create(made[-1])
     try:
         with pytest.raises(KubeError) as raised:
             wait_for_programs(client, 0.5)
@@ -208,11 +214,25 @@ def test_agents_that_cannot_be_asked_are_named(client: KubeClient) -> None:
         for pod in made:
             client.raw("DELETE", place_of(pod), body={"gracePeriodSeconds": 0})
     said = str(raised.value)
-    assert "2 of Cilium's agents: after 0 s no pod of their nodes can have a network: node-ready: cilium-dbg" in said
-    assert "; node-starting: cilium-dbg" in said
+    assert "3 of Cilium's agents: after 0 s no pod of their nodes can have a network: node-again: cilium-dbg" in said
+    assert "; node-ended: cilium-dbg" in said
+    assert "; node-ready: cilium-dbg" in said
     assert "it cannot be run" in said
+    assert "Handshake" not in said
     # With nobody to ask there is nothing to wait for.
     wait_for_programs(client, 0.5)
+
+
+def started(
+    client: KubeClient, name: str, state: dict[str, Any], *, restarts: int = 0, app: str = "cilium"
+) -> dict[str, Any]:
+    """A pod of which a kubelet tells how its container fares."""
+    pod = agent(name, app)
+    client.create(pod)
+    fares = {"name": "cilium-agent", "image": "", "imageID": "", "ready": False, "restartCount": restarts}
+    status = {"status": {"containerStatuses": [{**fares, "state": state}]}}
+    client.raw("PATCH", f"{place_of(pod)}/status", body=status, content_type=MERGE)
+    return pod
 
 
 def place_of(pod: dict[str, Any]) -> str:

@@ -114,7 +114,7 @@ def test_check_mode_makes_nothing_and_runs_alike(network: PlayedNetwork, verify:
         (
             lambda *way: "BROKEN" if way[0] == CRON_POD else enforced(*way),
             3,
-            "observed unknown (it cannot be run: Handshake status 500",
+            "observed unknown (it cannot be run: container not found (",
         ),
     ],
 )

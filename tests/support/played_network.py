@@ -127,7 +127,7 @@ class PlayedNetwork:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """One program in a pod: ``/exec/NAMESPACE/POD/CONTAINER?command=…``."""
         parts = urlsplit(request.path)
-        _empty, verb, _namespace, pod, _container = parts.path.split("/")
+        _empty, verb, _namespace, pod, container = parts.path.split("/")
         assert verb == "exec"
         program, action, protocol, _limit, target = parse_qs(parts.query)["command"]
         assert (program, action) == ("/agnhost", "connect")
@@ -136,7 +136,13 @@ class PlayedNetwork:
         self.tried.append(key)
         words = self.network(*key)
         if words == "BROKEN":
-            request.send_error(500, "container not found")
+            # In plain text, as a kubelet does (k8s.io/kubernetes, pkg/kubelet/kubelet_pods.go GetExec).
+            said = f'container not found ("{container}")'.encode()
+            request.send_response(500)
+            request.send_header("Content-Type", "text/plain; charset=utf-8")
+            request.send_header("Content-Length", str(len(said)))
+            request.end_headers()
+            request.wfile.write(said)
             return
         answered = f"{request.headers['Sec-WebSocket-Key']}{MAGIC}".encode()
         accept = base64.b64encode(hashlib.sha1(answered, usedforsecurity=False).digest())

@@ -95,19 +95,26 @@ def wait_for_programs(client: KubeClient, timeout: float) -> None:
 
 
 def _agents(client: KubeClient) -> Sequence[Object]:
-    """Those that are young, one that has ended meanwhile and starts again too; others have done it long ago."""
-    pods = client.list("v1", "Pod", NAMESPACE, SELECTOR)
+    """Those that were started lately, also when they have ended meanwhile and start again.
+
+    One that has never run is its DaemonSet's to wait for, and one that has run for long has done it long ago.
+    """
     now = datetime.now(timezone.utc)
-    return [one for one in pods if not one["metadata"].get("deletionTimestamp") and now - _began(one, now) < OLD]
+    return [
+        one
+        for one in client.list("v1", "Pod", NAMESPACE, SELECTOR)
+        if not one["metadata"].get("deletionTimestamp") and _is_young(one, now)
+    ]
 
 
-def _began(agent: Object, now: datetime) -> datetime:
-    """When its container was started the last time."""
+def _is_young(agent: Object, now: datetime) -> bool:
     for container in agent["status"].get("containerStatuses") or []:
-        running = (container.get("state") or {}).get("running")
-        if container["name"] == CONTAINER and running:
-            return datetime.fromisoformat(running["startedAt"].replace("Z", "+00:00"))
-    return now
+        if container["name"] == CONTAINER:
+            state = container.get("state") or {}
+            if "running" in state:
+                return now - datetime.fromisoformat(state["running"]["startedAt"].replace("Z", "+00:00")) < OLD
+            return "terminated" in state or container["restartCount"] > 0
+    return False
 
 
 def _node(agent: Object) -> str:

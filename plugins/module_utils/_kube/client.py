@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import threading
 import time
 from dataclasses import dataclass
@@ -51,8 +50,6 @@ BUILT_IN = {
 PATIENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 8.0
 CONFLICTS_SHOWN = 20
-# How a refused websocket is told (websocket-client, WebSocketBadStatusException).
-HANDSHAKE = re.compile(r"Handshake status (\d{3})")
 # Names without contents (k8s.io/apimachinery, meta/v1): a page of these is small.
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONTENT_TYPES = {
@@ -212,11 +209,8 @@ class KubeClient:
         return answer.status, answer.data.decode("utf-8", "replace"), answer.headers
 
     def _refusal(self, method: str, path: str, status: int, answer: str) -> KubeError:
-        try:
-            content = json.loads(answer)
-            said = content.get("message") or answer
-        except (ValueError, AttributeError):
-            content, said = {}, answer
+        content = _status_of(answer)
+        said = content.get("message") or answer
         subject = f"{method} {path} at {self._server}"
         if status == 429:
             # Which PodDisruptionBudget it was is said in the causes (k8s.io/kubernetes, pod/storage/eviction.go).
@@ -246,7 +240,7 @@ class KubeClient:
         """
         from kubernetes.client.exceptions import ApiException
         from kubernetes.stream.ws_client import websocket_call
-        from websocket import WebSocketException
+        from websocket import WebSocketBadStatusException, WebSocketException
 
         path = self.path("v1", "Pod", namespace, pod) + "/exec"
         query = [("command", word) for word in command]
@@ -266,15 +260,19 @@ class KubeClient:
                 _preload_content=False,
             )
         except ApiException as error:
+            # It tells no status itself, and of the answer only a part, behind the headers.
+            refusal = error.__context__
+            status = refusal.status_code if isinstance(refusal, WebSocketBadStatusException) else 0
+            # websocket-client before 1.6 drops it.
+            answer = (getattr(refusal, "resp_body", None) or b"").decode("utf-8", "replace")
+            said = _status_of(answer).get("message") or answer or str(error.reason)
             refused = KubeError(
                 subject,
-                f"it cannot be run: {' '.join(str(error.reason).split())[:300]}",
+                f"it cannot be run: {' '.join(said.split())[:300]}",
                 "a running container, and permission",
                 "Grant get and create on pods/exec, or look at the pod and its node's kubelet",
             )
-            # The client of websockets tells the status in its text alone.
-            answered = HANDSHAKE.match(str(error.reason))
-            raise _with_status(refused, int(answered[1]) if answered else 0) from error
+            raise _with_status(refused, status) from error
         try:
             stream.run_forever(timeout=timeout)
             ended = not stream.is_open()
@@ -578,6 +576,15 @@ def _lines(answer: Any) -> Iterator[Any]:
 
 def _root(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _status_of(answer: str) -> Mapping[str, Any]:
+    """What a refusal says (apimachinery, meta/v1 Status), or nothing when it is no such object."""
+    try:
+        content = json.loads(answer)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def conflicts_of(status: Mapping[str, Any]) -> str:
