@@ -117,6 +117,7 @@ test-cilium: tools ## A real Cilium on emulated machines: installed, enforced, c
 	$(TESTBED) bin >/dev/null
 	$(TESTBED) build guest-disk guest-kernel
 	pytest -q -x --durations=0 --durations-min=1 tests/cilium
+	tests/gates/cilium record
 
 .PHONY: gates
 gates: tools $(IMPORTER)/ready ## What a published collection must pass
