@@ -107,9 +107,10 @@ def apply_all(
 def placed(client: KubeClient, objects: Sequence[Object]) -> list[Object]:
     """The objects, each of a namespaced kind with its namespace written out: ``default`` where it has none."""
     result: list[Object] = []
+    definitions = [obj for obj in objects if obj["kind"] == DEFINITION]
     for obj in objects:
         ref = ref_of(obj)
-        definer = definer_of(ref, objects)
+        definer = definer_of(ref, definitions)
         if definer:
             namespaced = definer["spec"]["scope"] == "Namespaced"
         else:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from dataclasses import dataclass
@@ -162,10 +161,9 @@ def require_definition(obj: Mapping[str, Any]) -> None:
 
 
 def marked(obj: Object) -> Object:
-    """A copy that carries the collection's mark."""
-    result = copy.deepcopy(obj)
-    result.setdefault("metadata", {}).setdefault("labels", {})[MANAGED_BY] = MANAGER
-    return result
+    """The object with the collection's mark; it shares all but its labels with the one that is given."""
+    metadata = obj.get("metadata") or {}
+    return {**obj, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), MANAGED_BY: MANAGER}}}
 
 
 def is_marked(obj: Mapping[str, Any]) -> bool:
@@ -192,18 +190,21 @@ NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimes
 
 
 def comparable(obj: Mapping[str, Any]) -> Object:
-    """What a user would call the object's content; the values of a Secret are replaced by their length."""
-    result = copy.deepcopy(dict(obj))
-    result.pop("status", None)
-    for field in NOISE:
-        result.get("metadata", {}).pop(field, None)
+    """What a user would call the object's content; the values of a Secret are replaced by their length.
+
+    :return: it shares what it leaves as it is with the object.
+    """
+    result = {key: value for key, value in obj.items() if key != "status"}
+    if "metadata" in result:
+        result["metadata"] = {key: value for key, value in result["metadata"].items() if key not in NOISE}
     if result.get("kind") == "Secret":
         for field in ("data", "stringData"):
             if result.get(field):
                 result[field] = {key: f"({len(str(value))} characters)" for key, value in result[field].items()}
         # kubectl apply keeps the whole Secret in this one.
-        if LAST_APPLIED in (result["metadata"].get("annotations") or {}):
-            result["metadata"]["annotations"][LAST_APPLIED] = "(hidden)"
+        annotations = result["metadata"].get("annotations") or {}
+        if LAST_APPLIED in annotations:
+            result["metadata"]["annotations"] = {**annotations, LAST_APPLIED: "(hidden)"}
     return result
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 import ssl
 import subprocess
 import threading
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access import (
+    Access,
     AccessError,
     direct_access,
+    pool_of,
     read_kubeconfig,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import UnreachableError, connect
@@ -280,3 +283,37 @@ def test_a_server_below_a_path_is_asked_there() -> None:
         asked = connect({"host": server}).server_version
         listening.shutdown()
     assert asked.startswith("/k8s/clusters/one/version for 127.0.0.1")
+
+
+def test_headers_and_body_are_sent_at_once() -> None:
+    connection = pool_of(Access("http://127.0.0.1"), 1).ConnectionCls("127.0.0.1")
+    first, broken, other = (socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _number in range(3))
+    with first[0], first[1], broken[0], broken[1], other[0], other[1]:
+        connection.sock = first[0]
+        connection.request("PATCH", "/one", body=b"{}")
+        [piece] = pieces(first[1])
+        assert piece.startswith(b"PATCH /one HTTP/1.1\r\n")
+        assert piece.endswith(b"\r\n\r\n{}")
+        connection.close()
+        connection.sock = broken[0]
+        connection.putrequest("PUT", "/two")
+        connection.putheader("Content-Length", "2")
+        connection.endheaders()
+        connection.close()
+        assert pieces(broken[1]) == []
+        connection.sock = other[0]
+        connection.request("GET", "/three")
+        [piece] = pieces(other[1])
+        assert piece.startswith(b"GET /three HTTP/1.1\r\n")
+
+
+def pieces(end: socket.socket) -> list[bytes]:
+    """What has been sent so far, a piece for each call that sent one."""
+    end.setblocking(False)
+    received = []
+    try:
+        while piece := end.recv(65536):
+            received.append(piece)
+    except BlockingIOError:
+        pass
+    return received
