@@ -9,13 +9,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.objects import Bench, definitions, same_tasks, single_objects, small_objects, start_up
+from tests.bench.objects import ROUNDS, Bench, definitions, same_tasks, single_objects, small_objects, start_up
 from tests.testbed.api_ring import ApiRing
 
-NAMESPACES = ("ours", "theirs", "single-ours", "single-theirs", "task-ours", "task-theirs")
+TASKS = [f"task-{side}-{number}" for side in ("ours", "theirs") for number in range(ROUNDS)]
+NAMESPACES = ("ours", "theirs", "single-ours", "single-theirs", *TASKS)
 
 
 def main() -> int:
+    # What is installed has been compiled once: so it is for both sides, whatever this shell says of it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     programs = Path(os.environ["NETOPS_TESTBED_BIN"])
     with (
         tempfile.TemporaryDirectory() as one,
@@ -23,6 +26,7 @@ def main() -> int:
         ApiRing(programs, Path(one)) as ours,
         ApiRing(programs, Path(other)) as theirs,
     ):
+        os.environ["PYTHONPYCACHEPREFIX"] = f"{one}/compiled"
         bench = Bench(programs, ours.kubeconfig, Path(one))
         definitions(bench, Bench(programs, theirs.kubeconfig, Path(other)))
         spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
