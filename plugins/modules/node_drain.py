@@ -14,7 +14,9 @@ description:
     of DaemonSets on the pod network, static pods there, and pods without an owner are an error that names them.
   - Nothing is done where the cluster has nothing of the CNI whose network is to go, so a removal can be repeated.
   - V(released) uncordons the nodes that this module cordoned, and no others.
-  - Needs the verbs C(list) and C(patch) on nodes, C(list), C(get) and C(delete) on pods, C(list) on daemonsets.
+  - A CNI that somebody else installed is an error before anything is done. Its removal would leave it as it is.
+  - Needs the verbs C(list) and C(patch) on nodes, C(list), C(get) and C(delete) on pods, C(list) on daemonsets, and
+    C(get) on configmaps in namespace kube-system.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:

@@ -10,7 +10,8 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import ConflictError, KubeClient
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import CORDONED
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import drain as drained
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, write_inventory
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import MANAGED_BY, MANAGER, ObjectRef
 from tests.support.modules import Module, state_matrix
 
 if TYPE_CHECKING:
@@ -126,6 +127,31 @@ def test_pods_are_let_be_where_the_cluster_has_nothing_of_the_cni(drain: Module,
     assert client.list("v1", "Pod", "default")
     assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
     assert "missing: cni" in drain.fails(state="drained")
+
+
+def test_pods_are_let_be_where_somebody_else_installed_the_cni(drain: Module, client: KubeClient) -> None:
+    """Its agents would stay, and no pod could come back."""
+    pod(client, "web", "ReplicaSet")
+    pod(client, "kube-flannel-ds", "DaemonSet", hostNetwork=True)
+    for check in (True, False):
+        message = drain.fails(check=check, state="drained", cni="flannel")
+        assert "CNI flannel: DaemonSet 'default/kube-flannel-ds' is there, and not of this collection" in message
+    assert len(list(client.list("v1", "Pod", "default"))) == 2
+    assert not any(node["spec"].get("unschedulable") for node in client.list("v1", "Node"))
+    own = {"metadata": {"labels": {MANAGED_BY: MANAGER}}}
+    client.patch(ObjectRef("apps/v1", "DaemonSet", "kube-flannel-ds", "default"), own)
+    assert "Pod 'default/web' deleted" in drain.succeeds(check=True, state="drained", cni="flannel")["done"]
+
+
+def test_agents_of_calicos_operator_are_of_whom_installed_that(drain: Module, client: KubeClient) -> None:
+    pod(client, "calico-node", "DaemonSet", hostNetwork=True)
+    message = drain.fails(check=True, state="drained", cni="calico")
+    assert "CNI calico: DaemonSet 'default/calico-node' is there, and not of this collection" in message
+    client.create(write_inventory("calico", []))
+    try:
+        assert drain.succeeds(check=True, state="drained", cni="calico")["changed"] is True
+    finally:
+        client.delete(inventory_ref("calico"))
 
 
 def test_a_pod_that_comes_back_under_its_name_is_not_waited_for(

@@ -159,14 +159,31 @@ def test_a_taint_that_nobody_would_take_away_goes(ring: str, client: KubeClient)
     assert node["spec"]["taints"] == [foreign]
 
 
+def test_what_another_project_defines_in_a_group_of_the_cni_is_its_own(ring: str, client: KubeClient) -> None:
+    """As Tetragon, which needs no Cilium, does in cilium.io."""
+    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[definition("cilium.io", "PodInfo")])
+    info = Module("cni_cluster_info", {"kubeconfig": ring})
+    assert info.succeeds()["state"] == "none"
+    cleanup = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "cilium"})
+    assert cleanup.succeeds()["removed"] == []
+    Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[definition("cilium.io", "CiliumGadget")])
+    told = info.succeeds()
+    assert told["state"] == "leftovers"
+    assert told["cnis"]["cilium"]["api_groups"] == ["cilium.io"]
+    assert cleanup.succeeds()["removed"] == ["CustomResourceDefinition 'ciliumgadgets.cilium.io' with 0 objects"]
+    kept = ObjectRef("apiextensions.k8s.io/v1", "CustomResourceDefinition", "podinfos.cilium.io")
+    assert client.delete(kept, propagation="Background")
+
+
 def test_a_finalizer_of_somebody_else_is_named(ring: str, client: KubeClient) -> None:
-    gadgets = definition("cilium.io", "Gadget")
-    held = {"apiVersion": "cilium.io/v1", "kind": "Gadget", "metadata": {"name": "a", "finalizers": ["example.com/x"]}}
+    gadgets = definition("cilium.io", "CiliumGadget")
+    metadata = {"name": "a", "finalizers": ["example.com/x"]}
+    held = {"apiVersion": "cilium.io/v1", "kind": "CiliumGadget", "metadata": metadata}
     Module("manifest", {"kubeconfig": ring}).succeeds(definitions=[gadgets, held])
     message = Module("cni_cluster_cleanup", {"kubeconfig": ring, "cni": "cilium"}).fails(wait_timeout=2)
-    assert "CustomResourceDefinition 'gadgets.cilium.io': it is still being deleted" in message
+    assert "CustomResourceDefinition 'ciliumgadgets.cilium.io': it is still being deleted" in message
     client.forget_kinds("cilium.io/v1")
-    client.patch(ObjectRef("cilium.io/v1", "Gadget", "a"), {"metadata": {"finalizers": None}})
+    client.patch(ObjectRef("cilium.io/v1", "CiliumGadget", "a"), {"metadata": {"finalizers": None}})
 
 
 def test_one_that_runs_is_not_cleaned_up(ring: str, client: KubeClient) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_agents import wait_for_programs
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import CILIUM_GROUP
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes import Change
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
@@ -129,7 +129,7 @@ def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
         return []
     listed = stubs(read_inventory(OWNER, live))
     changes = delete_all(client, listed, check=check, timeout=timeout, owner=OWNER)
-    made = [one for one in client.list(DEFINITION_API, DEFINITION) if _is_ciliums(one["spec"]["group"])]
+    made = [one for one in client.list(DEFINITION_API, DEFINITION) if MARKS["cilium"].defines(one["metadata"]["name"])]
     changes += [Change(ref_of(one), "deleted", comparable(one), {}) for one in made]
     if not check:
         refs = [ref_of(one) for one in made]
@@ -139,7 +139,3 @@ def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
         # Last: a run that is killed before still finds what was installed.
         client.delete(inventory_ref(OWNER))
     return changes
-
-
-def _is_ciliums(group: str) -> bool:
-    return group == CILIUM_GROUP or group.endswith(f".{CILIUM_GROUP}")

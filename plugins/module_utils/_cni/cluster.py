@@ -14,10 +14,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks impor
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import NAMES_ONLY
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import drain
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     DEFINITION,
     MANAGED_BY,
     ObjectRef,
+    is_marked,
     ref_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import not_ready
@@ -53,13 +55,23 @@ OWN_AGENTS = {
 def presence(client: KubeClient) -> dict[str, Any]:
     """Which CNIs the cluster has: those that run, and what others have left.
 
-    It takes as many requests as the lists of DaemonSets and of nodes have pages, and one.
+    It takes as many requests as the lists of DaemonSets and of nodes have pages, and one or two.
     """
-    groups = {group["name"] for group in client.raw("GET", "/apis")["groups"]}
+    groups = _without_others(client, {group["name"] for group in client.raw("GET", "/apis")["groups"]})
     workloads = list(client.list("apps/v1", "DaemonSet"))
     keys = _node_keys(client)
     cnis = {cni: _told(cni, marks, workloads, groups, keys) for cni, marks in MARKS.items()}
     return {"cnis": {cni: told for cni, told in cnis.items() if told}, "state": state_of(cnis)}
+
+
+def _without_others(client: KubeClient, groups: set[str]) -> set[str]:
+    """Groups of the API, but those of a CNI in which others alone define kinds."""
+    shared = {group for marks in MARKS.values() if marks.prefix for group in marks.groups & groups}
+    if not shared:
+        return groups
+    names = [one["metadata"]["name"] for one in client.list(DEFINITION_API, DEFINITION, accept=NAMES_ONLY)]
+    own = {name.partition(".")[2] for name in names if any(marks.defines(name) for marks in MARKS.values())}
+    return groups - (shared - own)
 
 
 def _node_keys(client: KubeClient) -> dict[str, int]:
@@ -147,9 +159,23 @@ def free_nodes(client: KubeClient, cni: str, *, check: bool, timeout: float) -> 
 
     A cluster that has nothing of it, not even a node's annotation, has gone through this before: its pods are let be.
 
-    :raises NetopsError: a pod would not come back, or does not go away in time.
+    :raises NetopsError: somebody else installed it, so it would stay; a pod would not come back, or does not go away in
+        time.
     """
+    _require_own(client, cni)
     return drain(client, check=check, timeout=timeout) if cni in presence(client)["cnis"] else []
+
+
+def _require_own(client: KubeClient, cni: str) -> None:
+    foreign = [str(ref_of(one)) for one in _agents(client, cni) if not is_marked(one)]
+    # Those of Calico's operator bear no mark.
+    if foreign and client.get(inventory_ref(cni)) is None:
+        raise PresenceError(
+            f"CNI {cni}",
+            f"{', '.join(foreign)} is there, and not of this collection",
+            f"a CNI that role netops.kubernetes.{cni} has installed",
+            "Remove it as it was installed, or let the role take it over first: run it",
+        )
 
 
 # ---- what one has left ---------------------------------------------------------------------------------------------
@@ -175,9 +201,13 @@ def clean_cluster(client: KubeClient, cni: str, *, check: bool, timeout: float) 
 
 def agents_of(client: KubeClient, cni: str) -> list[str]:
     """The DaemonSets that are there of the CNI, and of one that the CNI is a part of and shares all it makes with."""
+    return [str(ref_of(one)) for one in _agents(client, cni)]
+
+
+def _agents(client: KubeClient, cni: str) -> list[Object]:
     marks = [MARKS[one].agents for one in _with_wholes(cni)]
     named = client.list("apps/v1", "DaemonSet", accept=NAMES_ONLY)
-    return [str(ref_of(one)) for one in named if any(agents.fullmatch(one["metadata"]["name"]) for agents in marks)]
+    return [one for one in named if any(agents.fullmatch(one["metadata"]["name"]) for agents in marks)]
 
 
 def _with_wholes(cni: str) -> list[str]:
@@ -223,7 +253,7 @@ def _clean_node(client: KubeClient, marks: Marks, node: Object) -> None:
 
 def _clean_definitions(client: KubeClient, marks: Marks, *, check: bool, timeout: float) -> list[str]:
     named = client.list(DEFINITION_API, DEFINITION, accept=NAMES_ONLY)
-    refs = [ref_of(one) for one in named if one["metadata"]["name"].partition(".")[2] in marks.groups]
+    refs = [ref_of(one) for one in named if marks.defines(one["metadata"]["name"])]
     counted = dict(zip(refs, each(refs, partial(_objects_of, client))))
     done = [f"{ref} with {len(objects)} objects" for ref, objects in counted.items()]
     if check or not refs:

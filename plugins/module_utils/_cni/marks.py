@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-CILIUM_GROUP = "cilium.io"
-
 
 @dataclass(frozen=True)
 class Marks:
@@ -17,6 +15,7 @@ class Marks:
 
     :param agents: names of its DaemonSets.
     :param groups: groups of the API that it adds.
+    :param prefix: how the names of its definitions begin, where others define kinds in its groups too.
     :param node_keys: beginnings of annotations on nodes.
     :param taints: of nodes.
     :param finalizers: beginnings of finalizers that its own programs serve.
@@ -26,9 +25,14 @@ class Marks:
     agents: re.Pattern[str]
     source: str
     groups: frozenset[str] = frozenset()
+    prefix: str = ""
     node_keys: tuple[str, ...] = ()
     taints: frozenset[str] = frozenset()
     finalizers: tuple[str, ...] = ()
+
+    def defines(self, definition: str) -> bool:
+        """Whether a CustomResourceDefinition of this name is its own."""
+        return definition.partition(".")[2] in self.groups and definition.startswith(self.prefix)
 
 
 MARKS = {
@@ -48,7 +52,9 @@ MARKS = {
     ),
     "cilium": Marks(
         agents=re.compile(r"cilium"),
-        groups=frozenset({CILIUM_GROUP}),
+        groups=frozenset({"cilium.io"}),
+        # Tetragon's tracingpolicies are in this group (github.com/cilium/tetragon).
+        prefix="cilium",
         node_keys=("network.cilium.io/", "io.cilium.network."),
         taints=frozenset({"node.cilium.io/agent-not-ready"}),
         finalizers=("cilium.io/",),
