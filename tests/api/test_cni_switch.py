@@ -30,6 +30,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch impo
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_cluster import RBAC, ClusterSteps
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_node import NodeSteps
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_operator import CONFIGURATION, OPERATOR
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_reading import (
     RECORD,
     agents,
@@ -84,6 +85,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 LABELS = {"app": "agent"}
 WEAVE = ObjectRef("apps/v1", "DaemonSet", "weave-net", "kube-system")
+NOT_READY = {"key": "node.cilium.io/agent-not-ready", "effect": "NoSchedule"}
 
 
 # ---- the cluster ----------------------------------------------------------------------------------------------------
@@ -492,6 +494,7 @@ def test_weave_to_cilium_by_the_chart(ring: str, client: KubeClient, programs: P
     whole.begin(record)
     with WorkloadsDouble(ring):
         cilium.succeeds(node_selector={LABEL: "cilium"}, hubble=False)
+    assert configured(client)["unmanaged-pod-watcher-interval"] == "0"
     require_everywhere(client, "weave")
     assert nodes_of(client, "cilium") == set()
     for number, name in enumerate((WORKER, CONTROL), start=1):
@@ -507,10 +510,63 @@ def test_weave_to_cilium_by_the_chart(ring: str, client: KubeClient, programs: P
         whole.end()
     with WorkloadsDouble(ring):
         cilium.succeeds()
+    assert configured(client)["unmanaged-pod-watcher-interval"] == "15s"
     whole.end()
     assert record_of(client) is None
     require_everywhere(client, "cilium")
     assert all(LABEL not in one["metadata"]["labels"] for one in client.list("v1", "Node"))
+
+
+def configured(client: KubeClient) -> dict[str, str]:
+    live = client.get(CONFIGURATION)
+    assert live
+    content: dict[str, str] = live["data"]
+    return content
+
+
+def test_from_cilium_its_operator_lets_pods_and_nodes_be_that_cilium_has_left(client: KubeClient) -> None:
+    said = {"unmanaged-pod-watcher-interval": "15s", "other": "kept"}
+    place = {"name": CONFIGURATION.name, "namespace": CONFIGURATION.namespace}
+    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": said})
+    client.create(daemon_set("cilium", "kube-system", {"k8s-app": "cilium"}))
+    labels = {"name": OPERATOR.name}
+    spec = {**daemon_set("cilium-operator", "kube-system", labels)["spec"], "replicas": 1}
+    place = {"name": OPERATOR.name, "namespace": OPERATOR.namespace}
+    client.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": place, "spec": spec})
+    require_everywhere(client, "cilium")
+    foreign = {"key": "example.com/dedicated", "effect": "PreferNoSchedule"}
+    client.patch(ObjectRef("v1", "Node", WORKER), {"spec": {"taints": [foreign, NOT_READY]}})
+    whole = ClusterSteps(client, check=False, timeout=90)
+    nodes = NodeSteps(client, check=False, timeout=90)
+    away = Record("cilium", "flannel", "flannel", "apart")
+    whole.begin(away)
+    assert configured(client) == {**said, "unmanaged-pod-watcher-interval": "0", "set-cilium-node-taints": "false"}
+    operator = client.get(OPERATOR)
+    assert operator
+    assert operator["spec"]["template"]["metadata"]["annotations"]
+    begun = len(whole.done)
+    whole.begin(away)
+    assert len(whole.done) == begun
+    provide(client, "flannel", {LABEL: "flannel"})
+    nodes.empty(WORKER, delete_unmanaged=False)
+    nodes.fill(WORKER)
+    nodes.open(WORKER)
+    worker = client.get(ObjectRef("v1", "Node", WORKER))
+    assert worker
+    assert worker["spec"]["taints"] == [foreign]
+    # The way back: while nodes have the other CNI the operator lets them be, and then it is as it was.
+    back = Record("cilium", "flannel", "cilium", "apart")
+    whole.begin(back)
+    assert configured(client)["unmanaged-pod-watcher-interval"] == "0"
+    nodes.empty(WORKER, delete_unmanaged=False)
+    nodes.fill(WORKER)
+    nodes.open(WORKER)
+    whole.settle()
+    assert configured(client) == said
+    operator = client.get(OPERATOR)
+    assert operator
+    assert not operator["spec"]["template"]["metadata"].get("annotations")
+    require_everywhere(client, "cilium")
 
 
 def test_weave_to_calico_in_a_network_of_its_own(client: KubeClient) -> None:

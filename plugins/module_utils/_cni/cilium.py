@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import LABEL
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_operator import QUIET_VALUES
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.schema import PROBLEMS_SHOWN, problems
@@ -90,12 +92,17 @@ def values(cilium: Cilium) -> dict[str, Any]:
         made |= {"k8sServiceHost": endpoint["host"].strip("[]"), "k8sServicePort": int(endpoint["port"])}
     if cilium.mtu:
         made["MTU"] = cilium.mtu
-    if cilium.node_selector:
-        selector = {"nodeSelector": dict(cilium.node_selector)}
-        made = merged(made, {**selector, "envoy": selector})
+    made = merged(made, _selection(cilium.node_selector))
     if cilium.wireguard:
         made["encryption"] = {"enabled": True, "type": "wireguard"}
     return _completed(cilium, pods, merged(made, cilium.values))
+
+
+def _selection(node_selector: Mapping[str, str]) -> dict[str, Any]:
+    if not node_selector:
+        return {}
+    selector = {"nodeSelector": dict(node_selector)}
+    return {**selector, "envoy": selector, **(QUIET_VALUES if LABEL in node_selector else {})}
 
 
 def carriage(made: Mapping[str, Any]) -> tuple[str, bool, int]:

@@ -21,6 +21,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch impo
     SwitchError,
     pending,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_operator import (
+    CONFIGURATION,
+    OPERATOR,
+    quietened,
+    restarted,
+    restored,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_reading import (
     AGENTS,
     RECORD,
@@ -64,11 +71,26 @@ class ClusterSteps(Step):
         if before != record:
             told = f"{record.source} -> {record.target}, {record.way}"
             self._do(f"{RECORD}: {told}", lambda: self._write(record))
+        if record.default == "cilium" and record.stage == "nodes":
+            self._set_operator(is_quiet=True)
         for agent in agents(self.client, record.default):
             patch = steered(agent["spec"])
             if patch and record.stage == "nodes":
                 ref = ref_of({"apiVersion": "apps/v1", "kind": "DaemonSet", **agent})
                 self._do(f"{ref}: away from nodes with label {LABEL}", partial(self._patch, ref, patch))
+
+    def _set_operator(self, *, is_quiet: bool) -> None:
+        configuration = self.client.get(CONFIGURATION)
+        if configuration is None:
+            return
+        patch = quietened(configuration) if is_quiet else restored(configuration)
+        told = "pods without Cilium, and nodes' taints, are let be" if is_quiet else "as it was"
+        if patch:
+            self._do(f"{CONFIGURATION}: {told}", partial(self._patch, CONFIGURATION, patch))
+        operator = self.client.get(OPERATOR)
+        restart = operator and restarted(operator, is_quiet=is_quiet)
+        if restart:
+            self._do(f"{OPERATOR}: started anew", partial(self._patch, OPERATOR, restart))
 
     def _write(self, record: Record) -> None:
         live = self.client.get(RECORD)
@@ -98,7 +120,8 @@ class ClusterSteps(Step):
                 ref = ref_of({"apiVersion": "apps/v1", "kind": "DaemonSet", **agent})
                 if patch:
                     self._do(f"{ref}: on every node", partial(self._patch, ref, patch))
-
+            if record.default == "cilium":
+                self._set_operator(is_quiet=False)
         self._remove_known(record.source)
 
     def _remove_known(self, cni: str) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import CALICO_API
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     BETWEEN,
     LABEL,
@@ -39,9 +40,12 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client imp
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import uses_pod_network
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_pod_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_step import Step
@@ -190,6 +194,7 @@ class NodeSteps(Step):
                 )
             body = {"metadata": {"labels": {LABEL: record.target_label}}}
             self._do(f"Node '{name}' has come to {record.target}", lambda: self._patch_node(name, body))
+        self._untaint(name, MARKS[record.source].taints)
         self._wait(
             lambda: lack_of(self.client, record.target, name),
             lambda reason: SwitchError(
@@ -200,6 +205,20 @@ class NodeSteps(Step):
             ),
         )
         return self._renew(record, name)
+
+    def _untaint(self, name: str, keys: frozenset[str]) -> None:
+        """Take off a node what kept pods away until the old CNI's agent was ready there, which it will not be again."""
+
+        def change(live: Object | None) -> tuple[list[str], bool]:
+            taints = ((live or {}).get("spec") or {}).get("taints") or []
+            gone = [one["key"] for one in taints if one["key"] in keys]
+            if live and gone:
+                live["spec"]["taints"] = [one for one in taints if one["key"] not in keys]
+            return gone, bool(gone)
+
+        if keys:
+            gone = update(self.client, ObjectRef("v1", "Node", name), change, check=self.check)
+            self.done += [f"Node '{name}': taint {key} removed" for key in gone]
 
     def _renew(self, record: Record, name: str) -> list[str]:
         made = [one["metadata"]["creationTimestamp"] for one in agent_pods(self.client, record.target, name)]
