@@ -105,6 +105,7 @@ INSTALLED = {
             ("ipset", "create", "cali40all", "list:set"),
             ("ipset", "add", "cali40all", "cali40this-host"),
             ("nft", "add", "table", "ip", "calico"),
+            (sys.executable, FILTER, "eth0", "ingress", "cali_tc_preamble"),
         ),
         "*filter\n:cali-FORWARD - [0:0]\n:cali-tw-cali0123456789a - [0:0]\n"
         '-A FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD\n'
@@ -118,6 +119,8 @@ INSTALLED = {
             "var/lib/calico/nodename",
             "run/calico/felix.sock",
             "var/lib/cni/results/k8s-pod-network-1",
+            "sys/fs/bpf/tc/globals/cali_v4_ct3",
+            "sys/fs/bpf/ctlb/cali_connect_v4",
         ),
         (
             "link cali0123456789a",
@@ -126,6 +129,8 @@ INSTALLED = {
             "route -4 blackhole 10.244.3.0/26 proto 80",
             "mount /run/calico/cgroup",
             "chain iptables filter cali-FORWARD",
+            "traffic control filter cali_tc_preamble",
+            "file /sys/fs/bpf/ctlb/cali_connect_v4",
         ),
     ),
     "cilium": Installed(

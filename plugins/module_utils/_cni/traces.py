@@ -79,6 +79,9 @@ TRACES = {
             f"{PROGRAMS}/calico",
             f"{PROGRAMS}/calico-ipam",
             "/var/lib/cni/results/k8s-pod-network-*",
+            "/sys/fs/bpf/tc/globals/cali_*",
+            # Links to the cgroup, which end with their last name.
+            "/sys/fs/bpf/ctlb/cali*",
         ),
         folders=(
             "/run/calico",
@@ -87,8 +90,10 @@ TRACES = {
             "/etc/calico",
             "/var/lib/cni/networks/k8s-pod-network",
         ),
+        parents=("/sys/fs/bpf/tc/globals", "/sys/fs/bpf/tc", "/sys/fs/bpf/ctlb"),
+        filters=re.compile(r"\bcali(co)?_"),
         route_protocols=CALICO_PROTOCOLS,
-        source="github.com/projectcalico/calico, felix/rules and felix/dataplane/linux",
+        source="github.com/projectcalico/calico, felix/rules, felix/dataplane/linux, felix/bpf and felix/bpf-gpl",
     ),
     "cilium": Traces(
         links=re.compile(r"cilium_(host|net|vxlan|geneve|wg0|ipip4|ipip6|tunl|ip6tnl)|lxc_health|lxc[0-9a-f]{12}"),
