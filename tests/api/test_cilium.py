@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tarfile
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import pytest
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_agents import wait_for_programs
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient, KubeError, connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from tests.support.modules import Module, state_matrix
 from tests.support.workloads_double import WorkloadsDouble
 from tests.testbed.api_ring import ApiRing
@@ -54,7 +56,7 @@ def live(client: KubeClient, ref: ObjectRef) -> dict[str, Any]:
 def definition_of_the_operator() -> dict[str, Any]:
     """As Cilium's operator makes them: without the collection's mark."""
     version = {"name": "v2", "served": True, "storage": True}
-    version["schema"] = {"openAPIV3Schema": {"type": "object"}}
+    version["schema"] = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     names = {"kind": "CiliumNode", "plural": "ciliumnodes"}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -94,6 +96,25 @@ def test_from_nothing_to_a_changed_value_and_away(cilium: Module, ring: str, cli
             assert listed in result["changes"]
         assert cilium.succeeds(state="absent")["changed"] is False
     assert client.get(AGENTS) is None
+
+
+def test_what_its_own_finalizers_hold_goes_with_it(cilium: Module, ring: str, client: KubeClient) -> None:
+    """Nobody who would take them away runs any more by then."""
+    with WorkloadsDouble(ring):
+        cilium.succeeds()
+    client.create(definition_of_the_operator())
+    definition = ObjectRef("apiextensions.k8s.io/v1", "CustomResourceDefinition", "ciliumnodes.cilium.io")
+    wait_ready(client, [live(client, definition)], 60)
+    for name, finalizer in (("own", "cilium.io/node"), ("foreign", "example.com/held")):
+        metadata = {"name": name, "finalizers": [finalizer]}
+        client.create({"apiVersion": "cilium.io/v2", "kind": "CiliumNode", "metadata": metadata})
+    # Its namespaces go before, and take a while.
+    message = cilium.fails(state="absent", wait_timeout=20)
+    assert "CustomResourceDefinition 'ciliumnodes.cilium.io': it is still being deleted" in message
+    client.patch(ObjectRef("cilium.io/v2", "CiliumNode", "foreign"), {"metadata": {"finalizers": None}})
+    assert cilium.succeeds(state="absent")["changed"] is True
+    assert client.get(definition) is None
+    assert cilium.succeeds(state="absent")["changed"] is False
 
 
 def test_a_closed_network_and_the_chart_as_an_archive(cilium: Module, programs: Path, tmp_path: Path) -> None:
@@ -170,6 +191,53 @@ def test_more_than_one_minor_version_at_once_is_refused(cilium: Module, client: 
     said = "version {}: Cilium v1.18.2 runs; expected one minor version at a time. Go to 1.19 first"
     assert said.format("1.20.0") in message
     assert said.format("v1.20.0") in from_files
+
+
+@pytest.fixture
+def older(programs: Path, tmp_path: Path) -> Path:
+    """The chart as that of the minor version before would be, as far as its number and its images go."""
+    chart = tmp_path / "older"
+    shutil.copytree((programs / "cilium-chart").resolve(), chart)
+    for name, said, instead in (("Chart.yaml", "1.20.0", "1.19.6"), ("values.yaml", '"v1.20.0"', '"v1.19.6"')):
+        file = chart / name
+        file.chmod(0o644)
+        file.write_text(file.read_text().replace(said, instead))
+    return chart
+
+
+def test_before_another_minor_version_its_own_check_must_pass(
+    cilium: Module, ring: str, client: KubeClient, older: Path
+) -> None:
+    rehearsal = ObjectRef("apps/v1", "DaemonSet", "cilium-pre-flight-check", "kube-system")
+    service_account = ObjectRef("v1", "ServiceAccount", "cilium-pre-flight", "kube-system")
+    with WorkloadsDouble(ring):
+        cilium.succeeds(chart_ref=str(older), version="1.19.6")
+    # Nobody says that the nodes have pulled the images.
+    message = cilium.fails(wait_timeout=2)
+    assert "'kube-system/cilium-pre-flight-check'" in message
+    assert image_of(client) == "quay.io/cilium/cilium:v1.19.6"
+    for ref in (rehearsal, service_account):
+        assert client.get(ref) is None
+    try:
+        with WorkloadsDouble(ring) as double:
+            planned = cilium.succeeds(check=True)
+            assert rehearsal.name not in double.seen
+            done = cilium.succeeds()
+            assert rehearsal.name in double.seen
+            assert planned["changes"] == done["changes"]
+            assert image_of(client) == "quay.io/cilium/cilium:v1.20.0"
+            double.seen.clear()
+            # The same minor version again.
+            cilium.succeeds(mtu=1400)
+            assert rehearsal.name not in double.seen
+        assert client.get(rehearsal) is None
+    finally:
+        cilium.succeeds(state="absent")
+
+
+def image_of(client: KubeClient) -> str:
+    image: str = live(client, AGENTS)["spec"]["template"]["spec"]["containers"][0]["image"]
+    return image
 
 
 def test_kernels_of_the_nodes_are_looked_at(cilium: Module, client: KubeClient) -> None:

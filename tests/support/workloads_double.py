@@ -27,6 +27,8 @@ class WorkloadsDouble:
     kinds_to_come: tuple[str, ...] = ()
 
     def __init__(self, kubeconfig: str) -> None:
+        # Names of those of which it has said so.
+        self.seen: set[str] = set()
         self.client: KubeClient = connect({"kubeconfig": kubeconfig})
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -63,6 +65,7 @@ class WorkloadsDouble:
             else {"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0}
         )
         metadata = obj["metadata"]
+        self.seen.add(metadata["name"])
         path = f"/apis/apps/v1/namespaces/{metadata['namespace']}/{kind.lower()}s/{metadata['name']}/status"
         body = {"status": {"observedGeneration": generation, **counts}}
         self.client.raw("PATCH", path, body=body, content_type="application/merge-patch+json")

@@ -216,3 +216,8 @@ def require_step(there: str, wanted: str) -> None:
         raise CiliumError(
             f"version {wanted}", f"Cilium {there} runs", "one minor version at a time", f"Go to {between} first"
         )
+
+
+def is_other_minor(there: str, wanted: str) -> bool:
+    """Whether the way from the version that runs leads to another minor version; empty: none runs."""
+    return bool(there) and version_of("version that runs", there)[:2] != version_of("version", wanted)[:2]

@@ -17,7 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium impo
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement, place
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import contents_of, parse
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import flatten
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import flatten, merged
 from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import require
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 RELEASE, NAMESPACE = "cilium", "kube-system"
 AGENTS, ENVOY = "cilium", "cilium-envoy"
+# What is rendered for the check before an upgrade alone, beside what the chart always has.
+REHEARSAL = "cilium-pre-flight"
+REHEARSAL_VALUES = {"preflight": {"enabled": True}, "agent": False, "operator": {"enabled": False}}
 
 
 @contextmanager
@@ -84,6 +87,12 @@ def rendered(chart: Path, values: Mapping[str, Any], kubernetes: str, helm: str)
         words = [helm, "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--values", file.name]
         printed = require([*words, "--kube-version", kubernetes.lstrip("v"), "--skip-tests"], timeout=120.0)
     return flatten(parse(printed, f"helm template {chart}"))
+
+
+def rehearsal(chart: Path, values: Mapping[str, Any], kubernetes: str, helm: str) -> list[Object]:
+    """The objects of the chart's check before an upgrade; otherwise as :func:`rendered`."""
+    objects = rendered(chart, merged(values, REHEARSAL_VALUES), kubernetes, helm)
+    return [one for one in objects if one["metadata"]["name"].startswith(REHEARSAL)]
 
 
 # ---- what helm has rendered elsewhere ------------------------------------------------------------------------------

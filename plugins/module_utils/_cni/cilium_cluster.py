@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import copy
-import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.certificates import is_ending
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import require_step
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_agents import wait_for_programs
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import NAMESPACE
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import clean_definitions
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import converge
@@ -21,8 +20,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.changes im
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref, read_inventory
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef, comparable, ref_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness import is_judged
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, stubs
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import delete_all, dissolve, stubs
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
+from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 OWNER = "cilium"
+REHEARSAL = "cilium-preflight"
 AGENTS = ObjectRef("apps/v1", "DaemonSet", "cilium", NAMESPACE)
 AUTHORITY = ObjectRef("v1", "Secret", "cilium-ca", NAMESPACE)
 DEFINITION_API, DEFINITION = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
@@ -52,22 +53,33 @@ def authority(client: KubeClient) -> dict[str, Any]:
     return {"tls": {"ca": {"cert": content["ca.crt"], "key": content["ca.key"]}}}
 
 
-def provide(
-    client: KubeClient, version: str, objects: Sequence[Object], *, force: bool, check: bool, timeout: float
-) -> list[Change]:
+def provide(client: KubeClient, objects: Sequence[Object], *, force: bool, check: bool, timeout: float) -> list[Change]:
     """Apply the chart's objects, and wait: until what they run is ready, then until pods can have a network.
 
-    :param version: that of the chart.
     :param timeout: seconds for each of the two.
-    :raises NetopsError: the cluster stands in the way; the version is more than a minor away from the one that runs.
+    :raises NetopsError: the cluster stands in the way.
     """
-    require_step(version_that_runs(client), version)
     wanted = with_kept_certificates(objects, client.get, _now())
     changes = converge(client, wanted, owner=OWNER, prune=True, force=force, check=check, timeout=timeout)
     if not check:
         wait_ready(client, [obj for obj in wanted if is_judged(obj["kind"])], timeout)
         wait_for_programs(client, timeout)
     return changes
+
+
+def rehearse(client: KubeClient, objects: Sequence[Object], timeout: float) -> None:
+    """What Cilium's project asks for before another minor version comes: all nodes pull its images, and it reads every
+    policy that there is (docs.cilium.io, upgrade guide, "Running pre-flight check").
+
+    :param objects: the chart's own, which go again however it ends.
+    :raises NetopsError: a node or a policy is not ready for that version; the one that runs goes on.
+    """
+    tell("the version that comes pulls its images and reads all policies, before anything changes")
+    try:
+        converge(client, objects, owner=REHEARSAL, prune=True, force=False, check=False, timeout=timeout)
+        wait_ready(client, [obj for obj in objects if is_judged(obj["kind"])], timeout)
+    finally:
+        dissolve(client, owner=REHEARSAL, check=False, timeout=timeout)
 
 
 def with_kept_certificates(
@@ -124,18 +136,17 @@ def remove(client: KubeClient, *, check: bool, timeout: float) -> list[Change]:
 
     :param timeout: seconds for each of the two steps.
     """
+    # Of a rehearsal that was killed.
+    rehearsed = dissolve(client, owner=REHEARSAL, check=check, timeout=timeout)
     live = client.get(inventory_ref(OWNER))
     if live is None:
-        return []
+        return rehearsed
     listed = stubs(read_inventory(OWNER, live))
-    changes = delete_all(client, listed, check=check, timeout=timeout, owner=OWNER)
+    changes = rehearsed + delete_all(client, listed, check=check, timeout=timeout, owner=OWNER)
     made = [one for one in client.list(DEFINITION_API, DEFINITION) if MARKS["cilium"].defines(one["metadata"]["name"])]
     changes += [Change(ref_of(one), "deleted", comparable(one), {}) for one in made]
     if not check:
-        refs = [ref_of(one) for one in made]
-        for ref in refs:
-            client.delete(ref)
-        wait_gone(client, refs, time.monotonic() + timeout)
+        clean_definitions(client, MARKS["cilium"], check=False, timeout=timeout)
         # Last: a run that is killed before still finds what was installed.
         client.delete(inventory_ref(OWNER))
     return changes

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import (
@@ -13,18 +14,27 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium impo
     Cilium,
     CiliumError,
     carriage,
+    is_other_minor,
+    require_step,
     require_values,
     values,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import (
     placed,
+    rehearsal,
     rendered,
     schema_in,
     unpacked,
     version_in,
     version_of_agents,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_cluster import authority, provide, remove
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_cluster import (
+    authority,
+    provide,
+    rehearse,
+    remove,
+    version_that_runs,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import (
     Registry,
     images,
@@ -72,14 +82,21 @@ def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
         )
     wanted = Cilium(pod_cidrs=tuple(asked["pod_cidrs"]), **{name: asked[name] for name in SETTINGS})
     client = connect(asked)
-    objects = _from_chart(client, wanted, asked) if asked["chart_ref"] else _from_files(wanted, asked)
+    there = version_that_runs(client)
+    read = partial(_from_chart, client, there=there) if asked["chart_ref"] else _from_files
+    objects, tried = read(wanted, asked)
     require_digests(asked["digests"], names_of(objects), CiliumError)
     # Files may be of another version than the setting; a chart that is was refused.
     version = wanted.version if asked["chart_ref"] else version_of_agents(objects) or wanted.version
-    relocate(Registry(asked["registry"], asked["image_path"], tuple(asked["pull_secrets"]), asked["digests"]), objects)
+    registry = Registry(asked["registry"], asked["image_path"], tuple(asked["pull_secrets"]), asked["digests"])
+    for some in (objects, tried):
+        relocate(registry, some)
     warnings = preflight(client, _candidate(wanted, asked, version))
+    require_step(there, version)
+    if tried and not check:
+        rehearse(client, tried, timeout)
     force = asked["force_conflicts"]
-    changes = provide(client, version, objects, force=force, check=check, timeout=timeout)
+    changes = provide(client, objects, force=force, check=check, timeout=timeout)
     told = {"warnings": warnings} if warnings else {}
     return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}
 
@@ -100,20 +117,27 @@ def _candidate(wanted: Cilium, asked: Mapping[str, Any], version: str) -> Candid
     return Candidate("cilium", version, cidrs, sizes, selector, force, [*pools[4], *pools[6]], packets)
 
 
-def _from_files(wanted: Cilium, asked: Mapping[str, Any]) -> list[Object]:
-    """What helm has rendered elsewhere, for the nodes that it is for here."""
+def _from_files(wanted: Cilium, asked: Mapping[str, Any]) -> tuple[list[Object], list[Object]]:
+    """What helm has rendered elsewhere, for the nodes that it is for here; nobody can render a check of it."""
     objects = copy.deepcopy(load([], asked["src"], asked["checksum"]))
     version_of_agents(objects)
     placed(objects, wanted.node_selector)
-    return objects
+    return objects, []
 
 
-def _from_chart(client: KubeClient, wanted: Cilium, asked: Mapping[str, Any]) -> list[Object]:
-    """The chart's objects for the settings; values that it does not have are refused before helm runs."""
+def _from_chart(
+    client: KubeClient, wanted: Cilium, asked: Mapping[str, Any], *, there: str
+) -> tuple[list[Object], list[Object]]:
+    """The chart's objects for the settings; values that it does not have are refused before helm runs.
+
+    :param there: the version that runs.
+    :returns: the objects, and those of the chart's check before another minor version comes.
+    """
     made = values(wanted)
     with unpacked(asked["chart_ref"], asked["checksum"].get(asked["chart_ref"], "")) as chart:
         require_values(made, schema_in(chart))
         seen = version_in(chart)
         if seen != wanted.version.lstrip("v"):
             raise CiliumError(f"chart {asked['chart_ref']!r}", f"it is of version {seen}", wanted.version)
-        return rendered(chart, merged(authority(client), made), client.server_version, asked["helm"])
+        given = (chart, merged(authority(client), made), client.server_version, asked["helm"])
+        return rendered(*given), rehearsal(*given) if is_other_minor(there, wanted.version) else []

@@ -196,7 +196,7 @@ def clean_cluster(client: KubeClient, cni: str, *, check: bool, timeout: float) 
     done = [f"{ref_of(node)}: {', '.join(_of_node(marks, node))}" for node in nodes]
     if not check:
         each(nodes, partial(_clean_node, client, marks))
-    return done + _clean_definitions(client, marks, check=check, timeout=timeout)
+    return done + clean_definitions(client, marks, check=check, timeout=timeout)
 
 
 def agents_of(client: KubeClient, cni: str) -> list[str]:
@@ -251,7 +251,12 @@ def _clean_node(client: KubeClient, marks: Marks, node: Object) -> None:
     update(client, ref_of(node), change, check=False)
 
 
-def _clean_definitions(client: KubeClient, marks: Marks, *, check: bool, timeout: float) -> list[str]:
+def clean_definitions(client: KubeClient, marks: Marks, *, check: bool, timeout: float) -> list[str]:
+    """Remove a CNI's definitions with all objects in them; returns what was removed, or would be.
+
+    :param timeout: seconds for them to go away.
+    :raises NetopsError: somebody else's finalizer holds an object.
+    """
     named = client.list(DEFINITION_API, DEFINITION, accept=NAMES_ONLY)
     refs = [ref_of(one) for one in named if marks.defines(one["metadata"]["name"])]
     counted = dict(zip(refs, each(refs, partial(_objects_of, client))))
