@@ -313,25 +313,32 @@ class KubeClient:
     def _kind(self, api_version: str, kind: str) -> tuple[str, bool]:
         if (api_version, kind) in BUILT_IN:
             return BUILT_IN[api_version, kind]
-        if api_version not in self._kinds:
-            try:
-                listed = self.raw("GET", _root(api_version))
-            except KubeError as error:
-                if error.status != 404:
-                    raise
-                listed = {"resources": []}
-            self._kinds[api_version] = {
-                resource["kind"]: (resource["name"], resource["namespaced"])
-                for resource in listed["resources"]
-                if "/" not in resource["name"]
-            }
-        if kind not in self._kinds[api_version]:
+        # Another thread may forget the group at any moment; what was read here stays.
+        kinds = self._kinds.get(api_version)
+        if kinds is None:
+            kinds = self._served_kinds(api_version)
+            self._kinds[api_version] = kinds
+        if kind not in kinds:
             raise UnknownKindError(
                 f"kind {kind} of {api_version}",
                 "this API server does not serve it",
                 remedy="Install its CustomResourceDefinition, or correct apiVersion",
             )
-        return self._kinds[api_version][kind]
+        return kinds[kind]
+
+    def _served_kinds(self, api_version: str) -> dict[str, tuple[str, bool]]:
+        """The kinds that a group's version has; none, when the server does not know it (yet)."""
+        try:
+            listed = self.raw("GET", _root(api_version))
+        except KubeError as error:
+            if error.status != 404:
+                raise
+            return {}
+        return {
+            resource["kind"]: (resource["name"], resource["namespaced"])
+            for resource in listed["resources"]
+            if "/" not in resource["name"]
+        }
 
     def serves(self, api_version: str, kind: str) -> bool:
         """Whether the server knows a kind."""
