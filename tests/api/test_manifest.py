@@ -129,6 +129,31 @@ def test_secret_values_are_never_shown(manifest: Module) -> None:
     assert "correct mules" not in str(manifest.fails(definitions=[rotated], src=["/nonexistent"]))
 
 
+DATED = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: dated, namespace: default, annotations: {1: 2024-01-01}}
+data: {day: 2024-01-01, moment: 2001-12-14t21:59:43.10-05:00}
+"""
+
+
+def test_a_date_without_quotes_is_text(manifest: Module, client: KubeClient) -> None:
+    state_matrix(manifest, definitions=[DATED])
+    live = client.get(ObjectRef("v1", "ConfigMap", "dated", "default"))
+    assert live
+    assert live["data"] == {"day": "2024-01-01", "moment": "2001-12-14t21:59:43.10-05:00"}
+    assert live["metadata"]["annotations"] == {"1": "2024-01-01"}
+
+
+def test_what_json_does_not_have_is_named(manifest: Module) -> None:
+    for check in (True, False):
+        message = manifest.fails(
+            check=check, definitions=[DATED.replace("{day: 2024-01-01", "{day: !!binary aGVsbG8=")]
+        )
+        assert "ConfigMap 'default/dated': data.day is of type bytes" in message
+        assert "in quotes" in message
+
+
 def test_what_somebody_takes_over_meanwhile_is_kept(
     manifest: Module, client: KubeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

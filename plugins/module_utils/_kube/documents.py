@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 DOWNLOAD_SECONDS = 60.0
 ALGORITHM = "sha256"
+TEXT = "tag:yaml.org,2002:str"
+TIMESTAMP = "tag:yaml.org,2002:timestamp"
+NUMBERS = frozenset({"tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
 def load(
@@ -138,10 +143,38 @@ def parse(text: str, name: str) -> list[Any]:
     import yaml
 
     try:
-        # libyaml is ten times as fast; PyYAML may be built without it.
-        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        return list(yaml.load_all(text, Loader=loader()))
     except yaml.YAMLError as error:
         raise ManifestError(name, f"its YAML does not parse: {error}") from error
+
+
+@cache
+def loader() -> Any:
+    """PyYAML's safe loader, which takes dates and keys as kubectl does (sigs.k8s.io/yaml): both are text.
+
+    A key that is no text in JSON either, such as null, stays what it is; who takes objects refuses it (``flatten``).
+    """
+    import yaml
+
+    # libyaml is ten times as fast; PyYAML may be built without it.
+    safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    def flatten_mapping(self: Any, node: Any) -> None:
+        """What each mapping goes through before its keys are made; made, 1 and true would be one key."""
+        safe.flatten_mapping(self, node)
+        if not NUMBERS.isdisjoint([key.tag for key, _value in node.value]):
+            node.value = [(text_key(self, key), value) for key, value in node.value]
+
+    def text_key(self: Any, key: Any) -> Any:
+        return yaml.ScalarNode(TEXT, json.dumps(self.construct_object(key))) if key.tag in NUMBERS else key
+
+    resolvers = {
+        first: [(tag, pattern) for tag, pattern in known if tag != TIMESTAMP]
+        for first, known in safe.yaml_implicit_resolvers.items()
+    }
+    made: Any = type("Loader", (safe,), {"yaml_implicit_resolvers": resolvers, "flatten_mapping": flatten_mapping})
+    made.add_constructor(TIMESTAMP, safe.construct_yaml_str)
+    return made
 
 
 def dump(obj: Any) -> str:

@@ -6,20 +6,23 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Object = dict[str, Any]
 
 MANAGER = "netops.kubernetes"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 DEFINITION = "CustomResourceDefinition"
+# Types of values of JSON that hold no others.
+JSON_WORDS = (str, int, type(None))
 
 
 class ManifestError(NetopsError):
@@ -65,7 +68,7 @@ def ref_of(obj: Mapping[str, Any]) -> ObjectRef:
 def flatten(documents: list[Any]) -> list[Object]:
     """Documents as single objects: Lists are opened, empty documents dropped.
 
-    :raises ManifestError: a document is no mapping, or an object is given twice.
+    :raises ManifestError: a document is no mapping, an object is given twice, or holds what JSON does not have.
     """
     objects: list[Object] = []
     for document in documents:
@@ -77,6 +80,7 @@ def flatten(documents: list[Any]) -> list[Object]:
         if isinstance(kind, str) and kind.endswith("List") and "items" in document:
             objects.extend(flatten(list(document["items"] or [])))
         else:
+            require_json(document)
             objects.append(document)
     seen: dict[ObjectRef, int] = {}
     for number, obj in enumerate(objects):
@@ -87,6 +91,48 @@ def flatten(documents: list[Any]) -> list[Object]:
         if ref.kind == DEFINITION:
             require_definition(obj)
     return objects
+
+
+def require_json(obj: Mapping[str, Any]) -> None:
+    """Require that an object can be written as JSON, which the API speaks: YAML has more.
+
+    :raises ManifestError: it holds a value, or a key, that JSON does not have. Its place is told, of the value no more
+        than what it is: it may be a Secret's.
+    """
+    try:
+        found = _foreign(obj)
+    except RecursionError as error:
+        raise ManifestError(
+            str(ref_of(obj)), "a value holds itself", "values that end", "Take the alias out of its own anchor"
+        ) from error
+    if found:
+        places, seen = found
+        raise ManifestError(
+            str(ref_of(obj)),
+            f"{'.'.join(reversed(places)) or 'the object'} {seen}",
+            "what JSON has: text, numbers, true, false, null, lists, and mappings whose keys are text",
+            "Write it as text: in quotes, and without a tag such as !!binary",
+        )
+
+
+def _foreign(value: Any) -> Optional[tuple[list[str], str]]:
+    """What JSON does not have: the place, its last part first, and what is there; nothing when there is none."""
+    if isinstance(value, dict):
+        inner: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    elif isinstance(value, float):
+        return None if math.isfinite(value) else ([], f"is {value}, which is no number")
+    else:
+        return None if isinstance(value, JSON_WORDS) else ([], f"is of type {type(value).__name__}")
+    for key, one in inner:
+        if not isinstance(key, (str, int)):
+            return [], f"has a key of type {type(key).__name__}"
+        # Most values are text; of those no more is asked, whatever the size of the object.
+        found = None if type(one) is str else _foreign(one)
+        if found:
+            return [*found[0], str(key)], found[1]
+    return None
 
 
 # What others stand on comes first. The rest keeps the order in which it was given.

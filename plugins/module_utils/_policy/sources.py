@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import contents_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import contents_of, loader
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     ManifestError,
     Object,
@@ -98,17 +98,16 @@ def _documents(text: str, name: str) -> list[tuple[int, Any]]:
             pass
     import yaml
 
-    # libyaml is ten times as fast; PyYAML may be built without it.
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    reader = loader()(text)
     found: list[tuple[int, Any]] = []
     try:
-        while loader.check_node():
-            node = loader.get_node()
-            found.append((node.start_mark.line + 1, loader.construct_document(node)))
+        while reader.check_node():
+            node = reader.get_node()
+            found.append((node.start_mark.line + 1, reader.construct_document(node)))
     except yaml.YAMLError as error:
         raise ManifestError(name, f"its YAML does not parse: {error}") from error
     finally:
-        loader.dispose()
+        reader.dispose()
     return found
 
 

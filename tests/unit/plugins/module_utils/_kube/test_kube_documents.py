@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -96,3 +97,73 @@ def test_checksums_of_files_are_required_too(tmp_path: Path) -> None:
         with pytest.raises(ManifestError) as refused:
             load([], sources, checksums)
         assert message in str(refused.value)
+
+
+def written(*lines: str, kind: str = "Thing") -> str:
+    return "\n".join(("apiVersion: example.com/v1", f"kind: {kind}", "metadata: {name: one}", *lines))
+
+
+# What kubectl makes of the same texts (sigs.k8s.io/yaml).
+AS_KUBECTL = {
+    "2024-01-01": "2024-01-01",
+    "2001-12-14t21:59:43.10-05:00": "2001-12-14t21:59:43.10-05:00",
+    "!!timestamp 2024-01-01": "2024-01-01",
+    "[2024-01-01]": ["2024-01-01"],
+    "{2024-01-01: x, 1: a, true: b, 1.5: c, 0x10: d}": {
+        "2024-01-01": "x",
+        "1": "a",
+        "true": "b",
+        "1.5": "c",
+        "16": "d",
+    },
+    "{<<: {1: a}, b: c}": {"1": "a", "b": "c"},
+    "1.5": 1.5,
+    "~": None,
+}
+
+
+@pytest.mark.parametrize(("text", "value"), AS_KUBECTL.items())
+def test_dates_and_keys_are_text(text: str, value: Any) -> None:
+    [obj] = load([written(f"spec: {text}")], [])
+    assert obj["spec"] == value
+    assert json.loads(json.dumps(obj)) == obj
+
+
+def test_an_object_whose_name_looks_like_a_date_has_it() -> None:
+    assert names(load(["{apiVersion: v1, kind: Namespace, metadata: {name: 2024-01-01}}"], [])) == ["2024-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("{a: [x, !!binary aGVsbG8=]}", "spec.a.1 is of type bytes"),
+        ("{a: !!set {x, y}}", "spec.a is of type set"),
+        ("!!omap [a: b]", "spec.0 is of type tuple"),
+        ("{a: .nan}", "spec.a is nan, which is no number"),
+        ("{a: -.inf}", "spec.a is -inf, which is no number"),
+        ("{a: {~: x}}", "spec.a has a key of type NoneType"),
+        ("{a: {!!binary aGVsbG8=: x}}", "spec.a has a key of type bytes"),
+        ("&all {a: [*all]}", "a value holds itself"),
+    ],
+)
+def test_what_json_does_not_have_is_named_with_its_object(text: str, seen: str) -> None:
+    inner = written(f"spec: {text}")
+    listed = "apiVersion: v1\nkind: List\nitems:\n- " + inner.replace("\n", "\n  ")
+    for given in (inner, listed):
+        with pytest.raises(ManifestError) as refused:
+            load([given], [])
+        assert str(refused.value).startswith(f"Thing 'one': {seen}; expected ")
+
+
+def test_a_secret_is_not_shown_with_what_is_wrong_in_it() -> None:
+    with pytest.raises(ManifestError) as refused:
+        load([written("data: {key: !!binary aGVsbG8=}", kind="Secret")], [])
+    assert "Secret 'one': data.key is of type bytes" in str(refused.value)
+    assert "hello" not in str(refused.value)
+
+
+def test_a_mapping_may_hold_what_json_does_not_have() -> None:
+    """Ansible gives such a number as it is."""
+    thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "one"}, "spec": {"a": float("inf")}}
+    with pytest.raises(ManifestError, match=r"Thing 'one': spec\.a is inf, which is no number"):
+        load([thing], [])

@@ -11,6 +11,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._errors import N
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.audit import Question, audit
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.audit_task import run_audit
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.inventory import inventory
+from ansible_collections.netops.kubernetes.plugins.module_utils._policy.sources import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -257,3 +258,9 @@ def test_audit(options: dict[str, Any], message: str, tmp_path: Path, monkeypatc
     with pytest.raises(NetopsError) as error:
         run_audit({**NOTHING, **options})
     assert message in str(error.value)
+
+
+def test_a_date_without_quotes_is_text_as_kubectl_takes_it() -> None:
+    text = "{apiVersion: v1, kind: Namespace, metadata: {name: one, labels: {since: 2024-01-01}}}"
+    [namespace] = written([text], []).objects
+    assert namespace["metadata"]["labels"] == {"since": "2024-01-01"}
