@@ -14,7 +14,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch impo
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_networks import ANY_NODE
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import listed
-from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
+from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Range, network, overlaps, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -249,12 +249,12 @@ def _of_addresses(source: PodNetwork, target: PodNetwork) -> Iterator[NetopsErro
     """Two pods must never have one address: what Services and policies lead to would be the wrong one."""
     found = list(_collisions(source, target))
     if found:
-        (cidr, name), (other, place) = found[0]
+        old, new = found[0]
         more = f" (and {len(found) - 1} more such pairs)" if len(found) > 1 else ""
         yield SwitchError(
             "pod networks",
-            f"{source.cni} gives pods on {name} addresses of {cidr}, {target.cni} gives pods on {place} some of "
-            f"{other}{more}",
+            f"{source.cni} gives pods on {old.what} addresses of {old.network}, {target.cni} gives pods on {new.what} "
+            f"some of {new.network}{more}",
             "the same node's podCIDR in both, or networks that do not overlap: else two pods have one address",
             target.way_to_other_addresses,
         )
@@ -267,9 +267,15 @@ def _of_addresses(source: PodNetwork, target: PodNetwork) -> Iterator[NetopsErro
         )
 
 
-def _collisions(source: PodNetwork, target: PodNetwork) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-    for cidr, name in source.all_ranges:
-        for other, place in target.all_ranges:
-            same_node = name == place != ANY_NODE
-            if not same_node and network("addresses", cidr).overlaps(network("addresses", other)):
-                yield (cidr, name), (other, place)
+def _collisions(source: PodNetwork, target: PodNetwork) -> Iterator[tuple[Range, Range]]:
+    """Networks of the source and of the target that pods of different nodes get addresses of, the lowest first."""
+    ranges = [
+        Range(name, network("addresses", cidr), group)
+        for group, one in (("source", source), ("target", target))
+        for cidr, name in one.all_ranges
+    ]
+    for pair in overlaps(ranges):
+        old, new = sorted(pair, key=lambda one: one.group)
+        same_node = old.what == new.what != ANY_NODE
+        if not same_node:
+            yield old, new

@@ -331,6 +331,22 @@ def test_two_pods_must_not_have_one_address() -> None:
     assert "Name a pool of another network in calico_pools" in told
 
 
+def test_every_pair_of_networks_with_one_address_counts() -> None:
+    """Those of one node do not, nor do those of one CNI; either side's network may be the wider one."""
+    blocks = [block("10.244.0.0/26", "control"), block("10.244.0.64/26", "worker"), block("10.244.1.0/26", "control")]
+    wide = {"spec": {"cidr": "10.244.0.0/15", "affinity": "host:gone", "allocations": [0]}}
+    single = {"spec": {"cidr": "10.244.1.7/32", "affinity": "host:gone", "allocations": [0]}}
+    wish = Wish("flannel", "apart")
+    found = replace(FOUND, installed=("calico",), active={})
+    assert judged(wish, found, source=calico(blocks[0], block("10.244.1.0/25", "worker"))) == []
+    [told] = judged(wish, found, source=calico(*blocks))
+    assert "calico gives pods on worker addresses of 10.244.0.64/26, flannel gives pods on control some of " in told
+    assert "10.244.0.0/24 (and 1 more such pairs)" in told
+    [told] = judged(wish, found, source=calico(*blocks, wide, single))
+    assert "calico gives pods on any node addresses of 10.244.0.0/15, flannel gives pods on control some of " in told
+    assert "10.244.0.0/24 (and 4 more such pairs)" in told
+
+
 def test_ciliums_own_pool_must_be_another_network() -> None:
     wish = Wish("cilium", "apart")
     other_port = {"tunnelPort": 8473}
