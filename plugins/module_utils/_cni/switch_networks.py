@@ -14,12 +14,15 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import pools_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.flannel import require_pod_cidrs
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_tunnel import is_claimable
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import Pool
     from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import NodeFacts
 
 # What each project takes where nobody says it (flannel, backends.md; calico, FelixConfiguration; cilium, values.yaml;
@@ -201,33 +204,47 @@ def wanted(cni: str, settings: Mapping[str, Any], cidrs: Sequence[str], nodes: S
 
 
 def _wanted_calico(settings: Mapping[str, Any], cidrs: Sequence[str], nodes: Sequence[NodeFacts]) -> PodNetwork:
-    asked = [pool for pool in settings["pools"] if not pool.get("disabled")]
-    pools = [pool["cidr"] for pool in asked] or list(cidrs)
-    encapsulations = {pool.get("encapsulation") or settings["encapsulation"] for pool in asked}
-    encapsulations = encapsulations or {settings["encapsulation"]}
+    asked = pools_of(cidrs, settings["pools"], settings["encapsulation"])
+    pools = [pool for pool in asked if not pool.disabled]
     reasons = [] if settings["mode"] == "manifest" else ["its operator does not leave the tunnel's settings alone"]
-    if encapsulations != {"VXLAN"}:
+    encapsulations = {pool.encapsulation for pool in pools}
+    if encapsulations - {"VXLAN"}:
         reasons.append(f"calico_encapsulation is {', '.join(sorted(map(str, encapsulations)))}, not VXLAN")
     reasons += [f"calico_{name} is set" for name in ("bgp", "wireguard") if settings[name]]
     # A node's blocks are claimed for it where its podCIDR lies in a pool, so that both CNIs give it the same addresses.
-    claims = {node.name: tuple(cidr for cidr in node.pod_cidrs if _holds(pools, cidr)) for node in nodes}
-    claimed = [cidr for some in claims.values() for cidr in some]
-    outside = sorted(node.name for node in nodes if claims[node.name] != node.pod_cidrs)
+    held = {
+        node.name: {cidr: pool for cidr in node.pod_cidrs for pool in pools if _holds(pool, cidr)} for node in nodes
+    }
+    outside = sorted(node.name for node in nodes if len(held[node.name]) != len(node.pod_cidrs))
     reasons += [f"no pool holds the podCIDR of {', '.join(outside)}" for _one in [1] if outside]
+    claims = {
+        name: {cidr: pool for cidr, pool in some.items() if _is_claimed(pool, cidr)} for name, some in held.items()
+    }
+    claimed = {pool for some in claims.values() for pool in some.values()}
+    wide = [(pool, cidr) for name, some in held.items() for cidr, pool in some.items() if cidr not in claims[name]]
+    open_pools = {pool for pool, _cidr in wide}
     return PodNetwork(
         cni="calico",
-        ranges=claims,
-        shared=tuple(pool for pool in pools if not any(_holds([pool], cidr) for cidr in claimed)),
+        ranges={name: tuple(some) for name, some in claims.items()},
+        shared=tuple(pool.cidr for pool in pools if pool in open_pools or pool not in claimed),
         pod_cidrs=pod_cidrs(nodes),
         port=int(settings["vxlan_port"]),
         vni=int(settings["vxlan_vni"]),
         not_plain_vxlan=(*reasons, *_families(nodes)),
-        way_to_other_addresses="Name a pool of another network in calico_pools",
+        way_to_other_addresses="Name a pool of another network in calico_pools"
+        + "".join(
+            f" for {pool.cidr}: a podCIDR such as {cidr} has too many blocks of /{pool.blocks} to give its node all"
+            for pool, cidr in wide[:1]
+        ),
     )
 
 
-def _holds(pools: Sequence[str], cidr: str) -> bool:
-    return within(network("podCIDR", cidr), [network("pool", pool) for pool in pools])
+def _holds(pool: Pool, cidr: str) -> bool:
+    return within(network("podCIDR", cidr), [network("pool", pool.cidr)])
+
+
+def _is_claimed(pool: Pool, cidr: str) -> bool:
+    return is_claimable(network("podCIDR", cidr), pool.blocks)
 
 
 def _wanted_cilium(settings: Mapping[str, Any], cidrs: Sequence[str], nodes: Sequence[NodeFacts]) -> PodNetwork:

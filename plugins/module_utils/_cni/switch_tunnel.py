@@ -21,11 +21,11 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.capacit
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 
 if TYPE_CHECKING:
-    import ipaddress
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import NodeFacts
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
+    from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Network
 
 FLANNEL = "flannel.alpha.coreos.com/"
 CALICO = "projectcalico.org/"
@@ -33,6 +33,8 @@ BACKEND_DATA, BACKEND_TYPE = f"{FLANNEL}backend-data", f"{FLANNEL}backend-type"
 PUBLIC_ADDRESS, MANAGED = f"{FLANNEL}public-ip", f"{FLANNEL}kube-subnet-manager"
 NODE_ADDRESS, TUNNEL_ADDRESS = f"{CALICO}IPv4Address", f"{CALICO}IPv4VXLANTunnelAddr"
 TUNNEL_MAC = f"{CALICO}VXLANTunnelMACAddr"
+# By how many bits a podCIDR may be wider than a block. It is a few of IPv4: a /24 has four of Calico's /26.
+MOST_BLOCK_BITS = 12
 
 
 def notes_for_calico(node: NodeFacts) -> dict[str, str]:
@@ -128,17 +130,28 @@ def claims(
                     )
 
 
-def _parts(cidr: str, pools: Sequence[Mapping[str, Any]]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The blocks of a podCIDR by the pool that holds it; none where no pool does."""
+def _parts(cidr: str, pools: Sequence[Mapping[str, Any]]) -> list[Network]:
+    """The blocks of a podCIDR by the pool that holds it; none where no pool does, or there are too many."""
     wide = network("podCIDR", cidr)
     for pool in pools:
         if within(wide, [network("pool", pool["spec"]["cidr"])]):
             size = pool["spec"].get("blockSize") or CUTS["calico"].lengths[wide.version]
-            return list(wide.subnets(new_prefix=max(size, wide.prefixlen)))
+            return list(wide.subnets(new_prefix=max(size, wide.prefixlen))) if is_claimable(wide, size) else []
     return []
 
 
-def _block(node: NodeFacts, part: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Iterator[Object]:
+def is_claimable(pod_cidr: Network, block_size: int) -> bool:
+    """Whether a podCIDR has so few blocks that all of them can be given to its node.
+
+    A podCIDR of IPv6 is a /64 where nobody says otherwise (kube-controller-manager, --node-cidr-mask-size-ipv6). In
+    Calico's blocks of /122 that is 2^58 of them.
+
+    :param block_size: prefix length of a block.
+    """
+    return block_size - pod_cidr.prefixlen <= MOST_BLOCK_BITS
+
+
+def _block(node: NodeFacts, part: Network) -> Iterator[Object]:
     name = str(part).replace(".", "-").replace(":", "-").replace("/", "-")
     affinity = {"cidr": str(part), "deleted": "false", "node": node.name, "state": "confirmed"}
     yield _object("BlockAffinity", f"{node.name}-{name}", affinity)

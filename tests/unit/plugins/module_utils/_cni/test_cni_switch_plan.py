@@ -347,6 +347,48 @@ def test_every_pair_of_networks_with_one_address_counts() -> None:
     assert "10.244.0.0/24 (and 4 more such pairs)" in told
 
 
+DUAL_CIDRS = ["10.244.0.0/16", "fd00:10:244::/56"]
+DUAL_NODES = (
+    replace(NODES[0], pod_cidrs=("10.244.0.0/24", "fd00:10:244::/64")),
+    replace(NODES[1], pod_cidrs=("10.244.1.0/24", "fd00:10:244:1::/64")),
+)
+
+
+def dual(source: PodNetwork, pools: list[dict[str, Any]]) -> list[str]:
+    """The problems of a switch to Calico where each node has a /64 of IPv6 too."""
+    target = wanted("calico", {**CALICO, "pools": pools}, DUAL_CIDRS, DUAL_NODES)
+    found = replace(FOUND, nodes=DUAL_NODES, installed=(source.cni,), active={})
+    return [str(one) for one in problems(found, Wish("calico", "apart"), source, target)]
+
+
+def test_a_pod_cidr_with_too_many_blocks_for_its_node_collides() -> None:
+    """Calico gives any node a block of it, and so Flannel's pods of another node share their addresses."""
+    source = live_flannel({"data": {"net-conf.json": NET_CONF}}, DUAL_NODES)
+    [told] = dual(source, [])
+    assert "flannel gives pods on control addresses of fd00:10:244::/64" in told
+    assert "calico gives pods on any node some of fd00:10:244::/56 (and 1 more such pairs)" in told
+    assert told.endswith(
+        "Name a pool of another network in calico_pools for fd00:10:244::/56: a podCIDR such as fd00:10:244::/64 has "
+        "too many blocks of /122 to give its node all."
+    )
+    four = {"name": "four", "cidr": "10.244.0.0/16"}
+    assert dual(source, [four, {"name": "six", "cidr": "fd00:10:245::/56"}]) == []
+    assert dual(live_weave({}, DUAL_NODES), []) == []
+
+
+def test_a_pod_cidr_with_few_blocks_is_claimed() -> None:
+    nodes = [replace(NODES[0], pod_cidrs=("10.244.0.0/24", "fd00:10:244::/112"))]
+    network = wanted("calico", CALICO, DUAL_CIDRS, nodes)
+    assert (network.ranges, network.shared) == ({"control": ("10.244.0.0/24", "fd00:10:244::/112")}, ())
+
+
+def test_a_pool_that_is_claimed_in_part_is_shared() -> None:
+    nodes = [*NODES, NodeFacts("large", pod_cidrs=("10.192.0.0/11",))]
+    network = wanted("calico", CALICO, ["10.192.0.0/10"], nodes)
+    assert (network.ranges["worker"], network.ranges["large"]) == (("10.244.1.0/24",), ())
+    assert network.shared == ("10.192.0.0/10",)
+
+
 def test_ciliums_own_pool_must_be_another_network() -> None:
     wish = Wish("cilium", "apart")
     other_port = {"tunnelPort": 8473}

@@ -100,3 +100,11 @@ def test_pools_that_hold_no_pod_cidr_and_blocks_that_are_larger() -> None:
     assert list(claims([NODE], [pool("10.9.0.0/16")], [])) == []
     [_affinity, _handle, block] = claims([NODE], [pool(size=20)], [])
     assert block["spec"]["cidr"] == "10.244.1.0/24"
+
+
+def test_a_pod_cidr_of_too_many_blocks_gets_none() -> None:
+    """The /64 that kube-controller-manager gives a node has 2^58 of Calico's blocks."""
+    node = replace(NODE, pod_cidrs=("10.244.1.0/24", "fd00:10:244:1::/64"))
+    pools = [pool(), pool("fd00:10:244::/56", 122)]
+    blocks = [obj["spec"]["cidr"] for obj in claims([node], pools, []) if obj["kind"] == "IPAMBlock"]
+    assert blocks == ["10.244.1.0/26", "10.244.1.64/26", "10.244.1.128/26", "10.244.1.192/26"]
