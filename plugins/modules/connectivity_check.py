@@ -51,7 +51,9 @@ options:
     type: dict
     default: {}
   timeout:
-    description: Seconds for the pods to be ready, and again for all connections to work.
+    description:
+      - Seconds for the pods to be ready, and again for all connections to work.
+      - What there was no time for is told as not tried.
     type: int
     default: 180
 """

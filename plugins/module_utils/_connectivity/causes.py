@@ -42,9 +42,22 @@ UNASKED = (
     " APIs do too"
 )
 
+UNTRIED = (
+    "the time was over before every connection was tried; mend what fails, or give more time (timeout; of the roles"
+    " connectivity_timeout)"
+)
+
 
 def likely_causes(verdicts: Sequence[Verdict]) -> list[str]:
-    """The likely causes of what fails, the one that explains most first; empty when all works."""
+    """The likely causes of what fails, the one that explains most first; empty when all works.
+
+    What was not tried counts neither as failing nor as working.
+    """
+    tried = [one for one in verdicts if one.tried]
+    return _causes_among(tried) + [UNTRIED for _one in [1] if len(tried) < len(verdicts)]
+
+
+def _causes_among(verdicts: Sequence[Verdict]) -> list[str]:
     broken = [one for one in verdicts if not one.passed]
     if not broken:
         return []

@@ -108,12 +108,19 @@ class Verdict:
     """What a check showed.
 
     :param answered: whether the pod that was to connect said something, and not the API server before it alone.
+    :param tried: whether there was time for it; one that was not tried shows nothing.
     """
 
     check: Check
     passed: bool
     seen: str
     answered: bool = True
+    tried: bool = True
+
+
+def untried(check: Check) -> Verdict:
+    """The verdict on a check that nobody had time for."""
+    return Verdict(check, False, "not tried: the time is over", answered=False, tried=False)
 
 
 @dataclass(frozen=True)

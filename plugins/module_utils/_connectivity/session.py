@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.causes import likely_causes
@@ -27,6 +28,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.ch
     objects,
     plan,
     pods_of,
+    untried,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.apply import apply_all
@@ -37,7 +39,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting im
 from ansible_collections.netops.kubernetes.plugins.module_utils._progress import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
 
@@ -70,7 +72,7 @@ def prove(
     try:
         apply_all(client, wanted, force=True, check=False)
         wait_ready(client, wanted, timeout)
-        return _until_all_pass(client, _require_some(planned(client, wishes)), timeout)
+        return until_all_pass(partial(dial, client), _require_some(planned(client, wishes)), timeout)
     finally:
         client.delete(PLACE, propagation="Background")
 
@@ -103,26 +105,36 @@ def planned(client: KubeClient, wishes: Wishes) -> list[Check]:
     return plan(stage, wishes)
 
 
-def _until_all_pass(client: KubeClient, checks: Sequence[Check], timeout: float) -> list[Verdict]:
-    """New connections only; what fails is tried again until the time is over."""
+def until_all_pass(try_one: Callable[[Check], Verdict], checks: Sequence[Check], timeout: float) -> list[Verdict]:
+    """New connections only; what fails is tried again until the time is over.
+
+    None is begun after that: what fails takes seconds each, and a large cluster has thousands of them in one round.
+
+    :returns: the last verdict on each; one that was never tried says so.
+    """
     deadline = time.monotonic() + timeout
     verdicts: dict[Check, Verdict] = {}
+
+    def in_time(check: Check) -> Verdict:
+        return try_one(check) if time.monotonic() <= deadline else verdicts.get(check) or untried(check)
+
     waiting = list(checks)
     # What works is not tried again, so each connection counts once.
     working = 0
     with ThreadPoolExecutor(WORKERS) as pool:
         while waiting:
             begin = time.monotonic()
-            for verdict in pool.map(lambda check: dial(client, check), waiting):
+            for verdict in pool.map(in_time, waiting):
                 verdicts[verdict.check] = verdict
                 working += verdict.passed
                 tell(f"{working} of {len(checks)} connections work")
             waiting = [check for check in waiting if not verdicts[check].passed]
-            if time.monotonic() > deadline:
+            # A node that is slow to answer is not kept busy with questions alone.
+            pause = min(LONGEST_PAUSE_SECONDS, max(1.0, time.monotonic() - begin))
+            if time.monotonic() + pause > deadline:
                 break
             if waiting:
-                # A node that is slow to answer is not kept busy with questions alone.
-                time.sleep(min(LONGEST_PAUSE_SECONDS, max(1.0, time.monotonic() - begin)))
+                time.sleep(pause)
     return [verdicts[check] for check in checks]
 
 
@@ -145,16 +157,23 @@ def require_all(verdicts: Sequence[Verdict]) -> None:
     """
     broken = [verdict for verdict in verdicts if not verdict.passed]
     if broken:
+        # What was seen says more than that nothing was.
         lines = [
             f"{one.check.kind} from pod on {one.check.source.node_name} to {one.check.target}: {one.seen}"
-            for one in broken[:SHOWN]
+            for one in sorted(broken, key=lambda one: not one.tried)[:SHOWN]
         ]
         causes = likely_causes(verdicts)
         error = ConnectivityError(
             "connectivity of the cluster",
-            f"{len(broken)} of {len(verdicts)} connections fail: " + " | ".join(lines),
+            f"{_counted(broken, len(verdicts))}: " + " | ".join(lines),
             "all of them to work",
             "Likely cause: " + " | ".join(causes),
         )
         error.details = {"matrix": matrix(verdicts), "causes": causes}
         raise error
+
+
+def _counted(broken: Sequence[Verdict], count: int) -> str:
+    tried = sum(verdict.tried for verdict in broken)
+    untold = f", and {len(broken) - tried} were not tried before the time was over" if tried < len(broken) else ""
+    return f"{tried} of {count} connections fail{untold}"

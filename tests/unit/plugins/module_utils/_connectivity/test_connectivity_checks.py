@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,10 +23,13 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.ch
     plan,
     pods_of,
     summary,
+    untried,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.session import (
+    WORKERS,
     ConnectivityError,
     require_all,
+    until_all_pass,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._connectivity.task import wishes_of
 
@@ -208,6 +212,63 @@ def test_a_broken_connection_is_named_from_both_ends_and_in_the_matrix() -> None
     assert cells["node-0000"]["pod on node-0001"] == "large transfers: i/o timeout"
     assert cells["node-0001"]["pod on node-0000"] == "works"
     assert refused.value.details["causes"] == likely_causes(bad)
+
+
+def test_no_connection_is_begun_after_the_time_is_over() -> None:
+    """A blocked tunnel port in a large cluster: thousands of checks, of which each takes seconds to fail."""
+
+    def lost(check: Check) -> Verdict:
+        time.sleep(0.5)
+        return Verdict(check, False, "i/o timeout")
+
+    wanted = plan(stage(100), Wishes())
+    begin = time.monotonic()
+    told = until_all_pass(lost, wanted, timeout=1.2)
+    assert time.monotonic() - begin < 10.0
+    assert [one.check for one in told] == wanted
+    assert 0 < sum(one.tried for one in told) <= 3 * WORKERS
+    assert {one.seen for one in told if not one.tried} == {"not tried: the time is over"}
+
+
+def test_what_was_seen_before_the_time_was_over_is_kept() -> None:
+    seen: list[Check] = []
+
+    def slower(check: Check) -> Verdict:
+        seen.append(check)
+        time.sleep(0.0 if len(seen) <= len(wanted) else 1.0)
+        return Verdict(check, False, "i/o timeout")
+
+    wanted = plan(stage(3), Wishes())
+    told = until_all_pass(slower, wanted, timeout=1.5)
+    assert len(seen) < 2 * len(wanted)
+    assert {one.seen for one in told} == {"i/o timeout"}
+
+
+def test_what_was_not_tried_is_told_as_not_tried() -> None:
+    """Those of the last nodes were not tried; they are no sign of anything."""
+    across = {checks.ACROSS, checks.LARGE, checks.FULL, checks.NODE_PORT}
+    told = [
+        one if one.check.source.node_name == "node-0000" else untried(one.check)
+        for one in verdicts(lambda one: one.what in across)
+    ]
+    tunnel, *_others, time_over = likely_causes(told)
+    assert "look whether the tunnel's port is open" in tunnel
+    assert "the time was over before every connection was tried" in time_over
+    with pytest.raises(ConnectivityError) as refused:
+        require_all(list(reversed(told)))
+    failing = sum(one.tried and not one.passed for one in told)
+    left = sum(not one.tried for one in told)
+    assert f"{failing} of {len(told)} connections fail, and {left} were not tried before the time was over: " in str(
+        refused.value
+    )
+    assert str(refused.value).count(": i/o timeout") == min(10, failing)
+    cell = refused.value.details["matrix"]["node-0001"]["Service"]
+    assert cell == "Service by address: not tried: the time is over"
+    # No pod was asked through the API server; that it would not answer is not known.
+    by_kubelets = [
+        one if one.check.protocol == "connect" else untried(one.check) for one in verdicts(lambda _one: False)
+    ]
+    assert likely_causes(by_kubelets) == [time_over]
 
 
 def test_pods_that_end_or_have_no_address_are_left_out() -> None:
