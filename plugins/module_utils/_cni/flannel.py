@@ -83,8 +83,9 @@ def _placed(image: str, registry: str) -> str:
 def require_sound(flannel: Flannel) -> None:
     """Require settings that Flannel accepts.
 
-    :raises FlannelError: they contradict each other, or a network is none.
+    :raises FlannelError: they contradict each other, one has a value of another type, or a network is none.
     """
+    _require_types(flannel)
     if flannel.backend not in BACKENDS:
         raise FlannelError("flannel_backend", repr(flannel.backend), f"one of {', '.join(BACKENDS)}")
     versions = [one.version for one in _networks(flannel)]
@@ -100,6 +101,16 @@ def require_sound(flannel: Flannel) -> None:
     for image in (flannel.image, flannel.cni_image):
         if "/" not in image or image != image.strip():
             raise FlannelError("flannel_image", repr(image), "REGISTRY/NAME:TAG, or @DIGEST")
+
+
+def _require_types(flannel: Flannel) -> None:
+    """A filter gets what it is given, other than a module: a text would be a text in net-conf.json, and true."""
+    for name, value in (("mtu", flannel.mtu), ("vni", flannel.vni), ("port", flannel.port)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise FlannelError(name, repr(value), "a number", "Hand it on through the filter int")
+    for name, value in (("direct_routing", flannel.direct_routing), ("nftables", flannel.nftables)):
+        if not isinstance(value, bool):
+            raise FlannelError(name, repr(value), "true or false", "Hand it on through the filter bool")
 
 
 def require_pod_cidrs(nodes: Mapping[str, Sequence[str]], pod_cidrs: Sequence[str]) -> None:

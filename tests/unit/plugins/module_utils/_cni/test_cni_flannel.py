@@ -53,6 +53,23 @@ def test_the_objects_are_upstreams(version: str, plugin: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"mtu": "0"}, "mtu: '0'; expected a number. Hand it on through the filter int."),
+        ({"vni": True}, "vni: True; expected a number"),
+        ({"port": "8472"}, "port: '8472'; expected a number"),
+        ({"direct_routing": "false"}, "direct_routing: 'false'; expected true or false. Hand it on through the filter"),
+        ({"nftables": 0}, "nftables: 0; expected true or false"),
+    ],
+)
+def test_a_text_is_no_number_and_no_truth(settings: dict[str, Any], said: str) -> None:
+    """As such it would reach net-conf.json, which flanneld then does not parse."""
+    with pytest.raises(FlannelError) as refused:
+        objects(Flannel(PODS, **settings))
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("settings", "expected"),
     [
         ({}, {"Type": "vxlan", "VNI": 1, "Port": 8472}),
