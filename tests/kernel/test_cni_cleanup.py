@@ -196,8 +196,12 @@ class Host:
 
     @property
     def module(self) -> Module:
+        return self.module_after(MOUNTED)
+
+    def module_after(self, script: str) -> Module:
+        """The module in the node's folders, after a script that ends with the rest of its words."""
         private = ("unshare", "--mount", "sh", "-c", PRIVATE, "sh", FOLDERS, str(self.root))
-        prefix = (*self.node.prefix, *private, "sh", "-c", MOUNTED, "sh")
+        prefix = (*self.node.prefix, *private, "sh", "-c", script, "sh")
         return Module("cni_cleanup", {"pod_cidrs": ["10.244.0.0/16", "2001:db8:244::/56"]}, prefix)
 
     def make(self, commands: tuple[tuple[str, ...], ...], chains: str, files: tuple[str, ...]) -> None:
@@ -289,6 +293,43 @@ def test_a_filter_of_somebody_else_stays_at_the_same_device(host: Host) -> None:
     host.module.succeeds(cni="cilium")
     assert host.state() == before
     assert "somebodys" in "".join(before["filters ingress"])
+
+
+# A file system of its own at Calico's folder, whose content stays from run to run below /opt.
+AT_FOLDER = 'mkdir -p /var/lib/calico; mount {options} --bind /opt/site /var/lib/calico; exec "$@"'
+
+
+def test_a_folder_that_is_a_mount_is_emptied(host: Host) -> None:
+    site = host.root / "opt/site"
+    host.make((), "", ("opt/site/nodename", "opt/site/felix/state", "opt/site/lost+found/1"))
+    elsewhere = host.root / "opt/elsewhere"
+    elsewhere.write_text("mine")
+    (site / "link").symlink_to("/opt/elsewhere")
+    module = host.module_after(AT_FOLDER.format(options=""))
+    first = state_matrix(module, cni="calico")
+    assert first["removed"] == [f"file /var/lib/calico/{name}" for name in ("felix", "link", "nodename")]
+    assert [path.name for path in site.iterdir()] == ["lost+found"]
+    assert elsewhere.read_text() == "mine"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_a_link_nothing_goes_but_itself(host: Host, *, there: bool) -> None:
+    """What it leads to may be anybody's."""
+    if there:
+        host.make((), "", ("opt/site/nodename",))
+    link = host.root / "var/lib/calico"
+    link.symlink_to("/opt/site")
+    first = state_matrix(host.module, cni="calico")
+    assert first["removed"] == ["file /var/lib/calico"]
+    assert not link.is_symlink()
+    assert (host.root / "opt/site/nodename").exists() == there
+
+
+def test_a_file_system_that_refuses_is_named(host: Host) -> None:
+    host.make((), "", ("opt/site/nodename",))
+    said = host.module_after(AT_FOLDER.format(options="--options ro")).fails(cni="calico")
+    assert "file '/var/lib/calico/nodename': it cannot be removed: Read-only file system" in said
+    assert "Look what holds it (findmnt, lsof, lsattr), end that, and run again." in said
 
 
 def test_the_folder_that_a_runtime_watches_stays(host: Host) -> None:

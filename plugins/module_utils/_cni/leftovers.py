@@ -21,7 +21,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._node.packetfilt
     find_chains,
     remove_chains,
 )
-from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import exists, require, run
+from ansible_collections.netops.kubernetes.plugins.module_utils._node.process import NodeError, exists, require, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +35,8 @@ SHARED_FOLDERS = ("/var/lib/cni/results", "/var/lib/cni/networks", "/var/lib/cni
 # What the reference plugin bridge calls its device where nobody says (containernetworking/plugins, plugins/main).
 DEFAULT_BRIDGE = "cni0"
 MOUNTS = "/proc/self/mounts"
+# What ext4 has at its top (mklost+found(8)).
+OF_FILE_SYSTEM = "lost+found"
 FAMILIES = ("-4", "-6")
 # What ip(8) calls a part of a route in JSON, and on its command line.
 ROUTE_WORDS = (("gateway", "via"), ("dev", "dev"), ("protocol", "proto"), ("table", "table"), ("metric", "metric"))
@@ -69,6 +71,7 @@ class Leftovers:
     :param ip_rules: likewise of policy routing.
     :param local_rules: likewise the kernel's own for local addresses, which belong at priority 0.
     :param mounts: in the order in which they are unmounted.
+    :param folders: those that go with all that is in them; of one that is a mount, what is in it.
     :param parents: folders that go when nothing is in them any more.
     """
 
@@ -112,7 +115,9 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
     pods = [network("pod network", cidr) for cidr in pod_cidrs]
     others = set(_bridges_of_others(traces))
     links = tuple(link for link in links_by_cni()[cni] if link not in others)
-    folders = tuple(path for path in traces.folders if Path(path).is_dir())
+    # A link that leads nowhere any more is the CNI's all the same.
+    folders = tuple(path for path in traces.folders if Path(path).is_dir() or Path(path).is_symlink())
+    mounts = _mounts(folders)
     listed = set(require(["nft", "list", "tables"]).splitlines()) if exists("nft") and traces.nft_tables else set()
     return Leftovers(
         filters=tuple(_filters(traces, links)),
@@ -124,8 +129,8 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
         nft_tables=tuple(table for table in traces.nft_tables if f"table {' '.join(table)}" in listed),
         ipsets=_ipsets(traces),
         files=tuple(found for pattern in traces.files for found in _files(pattern)),
-        mounts=_mounts(folders),
-        folders=folders,
+        mounts=tuple(sorted((place for place in mounts if place not in folders), reverse=True)),
+        folders=tuple(path for folder in folders for path in (_content(folder) if folder in mounts else [folder])),
         parents=traces.parents,
     )
 
@@ -267,11 +272,14 @@ def _ipsets(traces: Traces) -> tuple[str, ...]:
 
 
 def _mounts(folders: Sequence[str]) -> tuple[str, ...]:
-    """What is mounted in or below the folders, the innermost first."""
+    """What is mounted in or below the folders, or is one of them."""
     places = [line.split()[1] for line in (files.read(MOUNTS) or "").splitlines()]
-    found = [place for place in places if any(place == one or place.startswith(f"{one}/") for one in folders)]
-    # A folder that is a mount itself is not the CNI's to unmount; only what it has mounted inside is.
-    return tuple(sorted((place for place in found if place not in folders), reverse=True))
+    return tuple(place for place in places if any(place == one or place.startswith(f"{one}/") for one in folders))
+
+
+def _content(folder: str) -> list[str]:
+    """What is in a folder that is a mount: not the CNI's to unmount, only what it has left inside is."""
+    return sorted(str(path) for path in Path(folder).iterdir() if path.name != OF_FILE_SYSTEM)
 
 
 def clean(found: Leftovers) -> None:
@@ -280,11 +288,12 @@ def clean(found: Leftovers) -> None:
     Programs that packets of the node's own devices go through come first: without the maps that they jump by, which are
     among the files, they drop every packet.
 
-    :raises NodeError: a program refuses; what was taken away before stays away, and the next run goes on.
+    :raises NodeError: a program or a file system refuses; what was taken away before stays away, and the next run goes
+        on.
     """
     _clean_filters(found.filters)
     for path in found.files:
-        files.remove(path)
+        _remove(path)
     for link in found.links:
         # A link that goes with another, or by itself, is as good.
         run(["ip", "link", "delete", link])
@@ -297,9 +306,29 @@ def clean(found: Leftovers) -> None:
     for path in found.mounts:
         require(["umount", path])
     for path in found.folders:
-        shutil.rmtree(path)
+        _remove(path)
     for folder in (*found.parents, *SHARED_FOLDERS):
         files.remove_empty_folder(folder)
+
+
+def _remove(path: str) -> None:
+    """Remove a file, a folder with all that is in it, or a link; what a link leads to has no name of the CNI's.
+
+    :raises NodeError: the file system refuses.
+    """
+    place = Path(path)
+    try:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(path)
+        else:
+            files.remove(path)
+    except OSError as error:
+        raise NodeError(
+            f"file '{error.filename or path}'",
+            f"it cannot be removed: {error.strerror}",
+            "a file system that lets it go",
+            "Look what holds it (findmnt, lsof, lsattr), end that, and run again",
+        ) from error
 
 
 def _clean_filters(filters: Sequence[Filter]) -> None:
