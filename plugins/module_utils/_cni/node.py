@@ -55,8 +55,8 @@ PLUGIN_FOLDERS = (PROGRAMS, "/usr/libexec/cni", "/usr/lib/cni")
 def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
     """The CNI by the name of each configuration file, in the order in which a runtime reads them.
 
-    A file that does not parse belongs to ``unreadable``, an unknown plugin to itself. That of the loopback device is
-    left out.
+    A file that does not parse belongs to ``unreadable``, and so does one that cannot be read, such as a link that leads
+    nowhere; an unknown plugin to itself. That of the loopback device is left out.
     """
     path = Path(folder)
     found: dict[str, str] = {}
@@ -66,7 +66,7 @@ def configurations(folder: str = CONFIGURATIONS) -> dict[str, str]:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             plugin = (content.get("plugins") or [content])[0]["type"]
-        except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+        except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
             plugin = "unreadable"
         if plugin != LOOPBACK:
             found[file.name] = BY_FILE.get(file.name) or BY_TYPE.get(plugin, plugin)

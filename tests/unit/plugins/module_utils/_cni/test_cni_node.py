@@ -63,6 +63,14 @@ def test_the_loopback_device_is_no_cni(tmp_path: Path, file: str, content: str) 
     assert configurations(str(tmp_path)) == {}
 
 
+def test_a_configuration_that_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "05-gone.conflist").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "06-folder.conf").mkdir()
+    (tmp_path / "10-calico.conflist").write_text('{"plugins": [{"type": "calico"}]}')
+    found = {"05-gone.conflist": "unreadable", "06-folder.conf": "unreadable", "10-calico.conflist": "calico"}
+    assert configurations(str(tmp_path)) == found
+
+
 def test_plugins_that_a_cni_calls_must_be_there(tmp_path: Path) -> None:
     folders = [str(tmp_path / name) for name in ("bin", "libexec")]
     for folder, name in zip(folders, ("bridge", "portmap")):
