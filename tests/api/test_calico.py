@@ -125,6 +125,14 @@ def test_a_new_value_is_applied_and_the_operators_own_stay(operated: str) -> Non
     assert networking["ipPools"][0]["allowedUses"] == ["Workload", "Tunnel"]
 
 
+def test_a_pool_that_the_operator_names_stays_its_own(operated: str) -> None:
+    calico = module(operated)
+    nameless = {"calicoNetwork": {"ipPools": [{"cidr": POOL["cidr"], "encapsulation": "VXLAN"}]}}
+    with CalicoOperatorDouble(operated):
+        calico.succeeds(installation=nameless, **source("v3.31.7"))
+        assert calico.succeeds(installation=nameless, **source("v3.31.7"))["changed"] is False
+
+
 def test_what_the_operator_says_is_wrong_is_told(operated: str) -> None:
     calico = module(operated)
     hasty = {**source("v3.31.7"), "wait_timeout": 3}

@@ -21,6 +21,13 @@ MANAGER = {"fieldManager": "operator"}
 INSTALLATIONS = "/apis/operator.tigera.io/v1/installations"
 STATUSES = "/apis/operator.tigera.io/v1/tigerastatuses"
 POOLS = "/apis/crd.projectcalico.org/v1/ippools"
+# Of a single pool of IPv4 (tigera/operator, pkg/controller/ippool/defaults.go).
+FILLED_IN = {
+    "allowedUses": ["Workload", "Tunnel"],
+    "disableBGPExport": False,
+    "name": "default-ipv4-ippool",
+    "blockSize": 26,
+}
 OWN = ObjectRef("apps/v1", "Deployment", "tigera-operator", "tigera-operator")
 
 
@@ -60,9 +67,7 @@ class CalicoOperatorDouble(WorkloadsDouble):
 
     def _filled(self, wanted: dict[str, Any]) -> dict[str, Any]:
         networking = wanted["spec"]["calicoNetwork"]
-        pools = [
-            {"allowedUses": ["Workload", "Tunnel"], "disableBGPExport": False, **pool} for pool in networking["ipPools"]
-        ]
+        pools = [{**FILLED_IN, **pool} for pool in networking["ipPools"]]
         spec = {"variant": "Calico", **wanted["spec"], "calicoNetwork": {**networking, "ipPools": pools}}
         metadata = {**wanted["metadata"], "finalizers": [FINALIZER]}
         return {**wanted, "metadata": metadata, "spec": spec}

@@ -455,15 +455,21 @@ def _resource(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 def kept(wanted: dict[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
     """The Installation with what the operator has filled into its pools.
 
-    The list of pools is one field to the API server: what the operator adds to a pool makes the whole list its own.
+    The list of pools is one field to the API server: what the operator adds to a pool makes the whole list its own. It
+    names a pool that has no name, too (tigera/operator, pkg/controller/ippool/defaults.go).
 
     :param wanted: the Installation that would be applied.
     :param live: the one that is there.
     """
-    filled = {pool.get("name"): pool for pool in live["spec"].get("calicoNetwork", {}).get("ipPools") or []}
+    filled = live["spec"].get("calicoNetwork", {}).get("ipPools") or []
     networking = wanted["spec"]["calicoNetwork"]
-    pools = [{**filled.get(pool["name"], {}), **pool} for pool in networking["ipPools"]]
+    pools = [{**_same_pool(pool, filled), **pool} for pool in networking["ipPools"]]
     return {**wanted, "spec": {**wanted["spec"], "calicoNetwork": {**networking, "ipPools": pools}}}
+
+
+def _same_pool(pool: Mapping[str, Any], live: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    key = "name" if pool.get("name") else "cidr"
+    return next((one for one in live if one.get(key) == pool.get(key)), {})
 
 
 # ---- pools that are there already ----------------------------------------------------------------------------------

@@ -278,6 +278,22 @@ def test_what_the_operator_filled_in_stays_and_what_is_set_wins() -> None:
     assert (pools[0]["allowedUses"], pools[0]["blockSize"]) == (["Workload"], 26)
 
 
+def test_a_pool_without_a_name_keeps_the_one_that_the_operator_gave_it() -> None:
+    pools = [{"cidr": "10.244.0.0/16", "blockSize": 26}, {"cidr": "10.245.0.0/16"}]
+    wanted = installation(calico(installation={"calicoNetwork": {"ipPools": pools}}))
+    named = [
+        {"name": "10.245.0.0-16", "cidr": "10.245.0.0/16", "blockSize": 26},
+        {"name": "10.244.0.0-16", "cidr": "10.244.0.0/16", "blockSize": 20},
+    ]
+    live = {"spec": {"calicoNetwork": {"ipPools": named}}}
+    assert kept(wanted, live)["spec"]["calicoNetwork"]["ipPools"] == [
+        {"name": "10.244.0.0-16", "cidr": "10.244.0.0/16", "blockSize": 26},
+        {"name": "10.245.0.0-16", "cidr": "10.245.0.0/16", "blockSize": 26},
+    ]
+    # Nothing is there yet that could be the same.
+    assert kept(wanted, {"spec": {}}) == wanted
+
+
 def test_the_operator_is_believed_when_it_speaks_of_now() -> None:
     def status(name: str, generation: int, available: str = "True") -> dict[str, Any]:
         states = {"Available": available, "Progressing": "False", "Degraded": "False"}
