@@ -145,6 +145,9 @@ def pools_of(cidrs: Sequence[str], asked: Sequence[Mapping[str, Any]], encapsula
     pools: list[Pool] = []
     for number, one in enumerate(asked, start=1):
         given = {key: value for key, value in one.items() if value is not None}
+        lacking = [key for key in ("name", "cidr") if key not in given]
+        if lacking:
+            raise CalicoError(f"pool {one.get('name') or number!r}", f"no {' and no '.join(lacking)}", "name and cidr")
         try:
             pools.append(Pool(**{"encapsulation": encapsulation, **given}))
         except TypeError as error:

@@ -14,8 +14,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import pools_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import CalicoError, pools_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import TUNNELS
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.flannel import require_pod_cidrs
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import SwitchError
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_tunnel import is_claimable
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 
@@ -186,8 +188,8 @@ def wanted(cni: str, settings: Mapping[str, Any], cidrs: Sequence[str], nodes: S
 
     :param settings: what the role's task file ``settings`` tells.
     :param cidrs: the cluster's pod networks.
-    :raises NetopsError: it gives addresses of the nodes' podCIDRs, and a node has none: it would be emptied for a CNI
-        that never works on it.
+    :raises NetopsError: a setting cannot be read; or it gives addresses of the nodes' podCIDRs, and a node has none: it
+        would be emptied for a CNI that never works on it.
     """
     if cni == "flannel":
         require_pod_cidrs(pod_cidrs(nodes), cidrs)
@@ -204,8 +206,7 @@ def wanted(cni: str, settings: Mapping[str, Any], cidrs: Sequence[str], nodes: S
 
 
 def _wanted_calico(settings: Mapping[str, Any], cidrs: Sequence[str], nodes: Sequence[NodeFacts]) -> PodNetwork:
-    asked = pools_of(cidrs, settings["pools"], settings["encapsulation"])
-    pools = [pool for pool in asked if not pool.disabled]
+    pools = [pool for pool in _asked_pools(settings, cidrs) if not pool.disabled]
     reasons = [] if settings["mode"] == "manifest" else ["its operator does not leave the tunnel's settings alone"]
     encapsulations = {pool.encapsulation for pool in pools}
     if encapsulations - {"VXLAN"}:
@@ -239,6 +240,13 @@ def _wanted_calico(settings: Mapping[str, Any], cidrs: Sequence[str], nodes: Seq
     )
 
 
+def _asked_pools(settings: Mapping[str, Any], cidrs: Sequence[str]) -> Sequence[Pool]:
+    try:
+        return pools_of(cidrs, settings["pools"], settings["encapsulation"])
+    except CalicoError as error:
+        raise SwitchError(f"calico_pools, {error.subject}", error.seen, error.expected) from error
+
+
 def _holds(pool: Pool, cidr: str) -> bool:
     return within(network("podCIDR", cidr), [network("pool", pool.cidr)])
 
@@ -260,6 +268,8 @@ def _wanted_cilium(settings: Mapping[str, Any], cidrs: Sequence[str], nodes: Seq
     ]
     chained = (values.get("cni") or {}).get("chainingMode") == "portmap"
     tunnel = settings["tunnel"]
+    if tunnel not in TUNNELS:
+        raise SwitchError("cilium_tunnel", repr(tunnel), f"one of {', '.join(TUNNELS)}")
     return PodNetwork(
         cni="cilium",
         ranges=pod_cidrs(nodes) if per_node else {node.name: () for node in nodes},

@@ -106,6 +106,26 @@ def test_a_cni_that_takes_the_nodes_pod_cidrs_needs_them() -> None:
     assert wanted("cilium", CILIUM, CIDRS, bare).shared == ("10.244.0.0/16",)
 
 
+@pytest.mark.parametrize(
+    ("cni", "settings", "said"),
+    [
+        ("calico", {"pools": [{"name": "x"}]}, "calico_pools, pool 'x': no cidr; expected name and cidr."),
+        ("calico", {"pools": [{"cidr": "10.9.0.0/16"}]}, "calico_pools, pool 1: no name; expected name and cidr."),
+        (
+            "calico",
+            {"pools": [{"name": "x", "cidr": "10.9.0.0/16", "size": 26}]},
+            "expected fields name, cidr, encapsulation",
+        ),
+        ("cilium", {"tunnel": "gre"}, "cilium_tunnel: 'gre'; expected one of vxlan, geneve, none."),
+        ("cilium", {"tunnel": "gre", "values": {"tunnelPort": 1}}, "cilium_tunnel: 'gre'; expected one of"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(cni: str, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(SwitchError) as refused:
+        wanted(cni, {**SETTINGS[cni], **settings}, CIDRS, NODES)
+    assert said in str(refused.value)
+
+
 # ---- which switch it is ---------------------------------------------------------------------------------------------
 
 
