@@ -19,6 +19,8 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_ipam
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
@@ -36,9 +38,8 @@ def state(client: KubeClient) -> dict[str, Any]:
         )
     blocks, lost = _read(client)
     if lost:
-        # Pods come and go between two reads: what is lost is so for two readings.
         blocks, again = _read(client)
-        lost = [one for one in again if one[0] in {allocation for allocation, _unused in lost}]
+        lost = lost_twice(lost, again)
     nodes = list(client.list("v1", "Node"))
     taken = list(allocations(blocks))
     statuses = (
@@ -50,6 +51,18 @@ def state(client: KubeClient) -> dict[str, Any]:
         "bgp_sessions": sessions_of(statuses),
         "leaks": [{**asdict(allocation), "reason": reason} for allocation, reason in lost],
     }
+
+
+def lost_twice(
+    first: Sequence[tuple[Allocation, str]], second: Sequence[tuple[Allocation, str]]
+) -> list[tuple[Allocation, str]]:
+    """What is lost for two readings: pods come and go between the two reads of one.
+
+    :param first: allocations with the reason, as :func:`leaks` tells them.
+    :returns: those of the second that the first has too, whatever reason that gave.
+    """
+    before = {allocation for allocation, _unused in first}
+    return [one for one in second if one[0] in before]
 
 
 def _read(client: KubeClient) -> tuple[list[Object], list[tuple[Allocation, str]]]:
