@@ -54,7 +54,7 @@ def likely_causes(verdicts: Sequence[Verdict]) -> list[str]:
     What was not tried counts neither as failing nor as working.
     """
     tried = [one for one in verdicts if one.tried]
-    return _causes_among(tried) + [UNTRIED for _one in [1] if len(tried) < len(verdicts)]
+    return [*_causes_among(tried), *([UNTRIED] if len(tried) < len(verdicts) else [])]
 
 
 def _causes_among(verdicts: Sequence[Verdict]) -> list[str]:
