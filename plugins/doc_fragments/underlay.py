@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What carries packets between the nodes, for those who judge an MTU."""
+    """What is around the pods' networks, for those who judge whether these, and an MTU, can be."""
 
     DOCUMENTATION = r"""
 options:
@@ -17,4 +17,11 @@ options:
         that differ are a warning where none is set.
     type: dict
     default: {}
+  service_cidrs:
+    description:
+      - The Service networks of the cluster, as M(netops.kubernetes.cluster_network_info) tells them. An overlap of a
+        network of pods with one of them is an error, as it is with a node or with reserved addresses.
+    type: list
+    elements: str
+    default: []
 """

@@ -336,6 +336,7 @@ def main() -> None:
             "pools": {"type": "list", "elements": "dict", "default": [], "options": pool},
             "mtu": {"type": "int", "default": 0},
             "interfaces": {"type": "dict", "default": {}},
+            "service_cidrs": {"type": "list", "elements": "str", "default": []},
             "bgp": {"type": "bool", "default": False},
             "as_number": {"type": "int", "default": 64512},
             "node_mesh": {"type": "bool", "default": True},

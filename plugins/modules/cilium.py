@@ -193,6 +193,7 @@ def main() -> None:
             "tunnel": {"type": "str", "choices": list(TUNNELS), "default": "vxlan"},
             "mtu": {"type": "int", "default": 0},
             "interfaces": {"type": "dict", "default": {}},
+            "service_cidrs": {"type": "list", "elements": "str", "default": []},
             "kube_proxy_replacement": {"type": "bool", "default": False},
             "api_endpoint": {"type": "str", "default": ""},
             "wireguard": {"type": "bool", "default": False},

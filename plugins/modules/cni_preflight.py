@@ -90,6 +90,7 @@ def main() -> None:
             "image": {"type": "str", "required": True},
             "pod_cidrs": {"type": "list", "elements": "str", "default": []},
             "interfaces": {"type": "dict", "default": {}},
+            "service_cidrs": {"type": "list", "elements": "str", "default": []},
             "encapsulation": {"type": "str", "default": ""},
             "mtu": {"type": "int", "default": 0},
             "node_selector": {"type": "dict", "default": {}},
@@ -107,6 +108,7 @@ def main() -> None:
             asked["pod_cidrs"],
             node_selector=asked["node_selector"],
             force=asked["force_unsupported"],
+            service_cidrs=asked["service_cidrs"],
             packets=Packets(asked["interfaces"], asked["encapsulation"], mtu=asked["mtu"]),
         )
         warnings = preflight(client, candidate)

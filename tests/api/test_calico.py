@@ -160,6 +160,23 @@ def test_a_pool_is_never_replaced_or_forgotten(operated: str) -> None:
             assert said in message
 
 
+def test_pools_that_overlap_what_the_cluster_has_are_refused(empty: str) -> None:
+    calico, client = module(empty), connect({"kubeconfig": empty})
+    client.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}})
+    body = {"status": {"addresses": [{"type": "InternalIP", "address": "10.240.0.11"}]}}
+    place = f"{client.path('v1', 'Node', '', 'a')}/status"
+    client.raw("PATCH", place, body=body, content_type="application/merge-patch+json")
+    asked = {**source("v3.32.1"), "service_cidrs": ["10.96.0.0/12"]}
+    over_services, over_nodes = {"name": "services", "cidr": "10.96.0.0/14"}, {"name": "nodes", "cidr": "10.240.0.0/14"}
+    message = calico.fails(check=True, pools=[POOL, over_services, over_nodes], **asked)
+    assert "the pod network 10.96.0.0/14 overlaps the Service network 10.96.0.0/12" in message
+    assert "the address of node a 10.240.0.11/32 overlaps the pod network 10.240.0.0/14" in message
+    assert "Service network" in calico.fails(check=True, **{**asked, "pod_cidrs": ["10.96.0.0/14"]})
+    # A pool on its way out, or one that names addresses around the cluster.
+    left = [{**one, "disabled": True} for one in (over_services, over_nodes)]
+    assert calico.succeeds(check=True, pools=[POOL, *left], **asked)["changed"] is True
+
+
 def test_somebody_elses_field_of_the_installation_is_named(operated: str) -> None:
     calico, client = module(operated), connect({"kubeconfig": operated})
     with CalicoOperatorDouble(operated):

@@ -162,6 +162,17 @@ def test_what_helm_has_rendered_elsewhere_is_taken(
         cilium.succeeds(state="absent")
 
 
+def test_pools_over_the_services_are_refused_whoever_named_them(cilium: Module, rendered: Path) -> None:
+    """The chart's own pool among them, which files have that nobody gave another one."""
+    services: dict[str, Any] = {"service_cidrs": ["10.96.0.0/12"]}
+    said = "the Service network 10.96.0.0/12 overlaps the pod network 10.0.0.0/8"
+    for networks in (["10.0.0.0/8"], ["10.0.0.0/8", "172.20.0.0/16"]):
+        named = {"ipam": {"operator": {"clusterPoolIPv4PodCIDRList": networks}}}
+        assert said in cilium.fails(check=True, values=named, **services)
+    assert said in cilium.fails(check=True, chart_ref="", src=[str(rendered)], **services)
+    assert cilium.succeeds(check=True, **services)["changed"] is True
+
+
 def test_files_without_agents_are_not_ciliums(cilium: Module, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: default}}")

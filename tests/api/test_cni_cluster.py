@@ -119,7 +119,8 @@ def test_the_preflight_of_flannel_asks_for_pod_cidrs(ring: str, client: KubeClie
     assert "node worker: no podCIDR of IPv4" in preflight.fails(check=True)
     assert preflight.succeeds(node_selector={"example.com/cni": "flannel"})["changed"] is False
     client.patch(NODE, {"spec": {"podCIDR": "10.244.3.0/24", "podCIDRs": ["10.244.3.0/24"]}})
-    assert "warnings" not in preflight.succeeds(check=True)
+    assert "warnings" not in preflight.succeeds(check=True, service_cidrs=["10.96.0.0/16"])
+    assert "the Service network 10.244.128.0/17 overlaps the pod" in preflight.fails(service_cidrs=["10.244.128.0/17"])
     pinned = preflight.succeeds(image=f"ghcr.io/flannel-io/flannel@sha256:{64 * '0'}")
     assert "flannel of an unknown version: whether it fits is not checked" in str(pinned["warnings"])
 

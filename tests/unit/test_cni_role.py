@@ -83,6 +83,7 @@ def test_every_node_is_asked_and_the_cni_is_told_what_they_said(tmp_path: Path, 
         assert one["shared_routes"] == ["10.0.0.0/8"]
     [told] = [one for one in noted if one["module"] == asking]
     assert (told["interfaces"], told["mtu"]) == (TOLD, 0)
+    assert told["service_cidrs"] == NETWORK["service_cidrs"]
     if cni == "flannel":
         assert told["encapsulation"] == "vxlan"
 

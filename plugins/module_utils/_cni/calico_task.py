@@ -72,12 +72,14 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
     candidate = Candidate(
         "calico",
         wanted.version,
-        # Pools that are named may be several of a family, and are judged as pools.
+        # Pools that are named may be several of a family, and are judged as pools. One that is disabled may be what
+        # others are to take the place of, or name addresses around the cluster that pods reach with their own.
         () if asked["pools"] else asked["pod_cidrs"],
         node_selector=wanted.node.node_selector,
         force=asked["force_unsupported"],
-        pools=[widest_pool(wanted).cidr],
+        pools=[pool.cidr for pool in wanted.pools if not pool.disabled],
         packets=packets_of(wanted, asked["interfaces"]),
+        service_cidrs=asked["service_cidrs"],
     )
     warnings = preflight(client, candidate)
     changes = provide(client, wanted, objects, force=asked["force_conflicts"], check=check, timeout=timeout)
@@ -92,7 +94,8 @@ def packets_of(wanted: Calico, interfaces: Mapping[str, Mapping[str, Any]]) -> P
         nothing is known of those.
     """
     known = interfaces if wanted.autodetection in {"", "kubernetes-internal-ip"} else {}
-    return Packets(known, widest_pool(wanted).encapsulation, wanted.wireguard, wanted.mtu)
+    widest = widest_pool(wanted)
+    return Packets(known, widest.encapsulation, wanted.wireguard, wanted.mtu, widest.cidr)
 
 
 def _placement(asked: Mapping[str, Any], workload: str) -> Placement:

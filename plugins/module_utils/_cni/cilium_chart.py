@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import CiliumError
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import CLUSTER_POOL, CiliumError
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.images import parsed
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.placement import Placement, place
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import contents_of, parse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 RELEASE, NAMESPACE = "cilium", "kube-system"
-AGENTS, ENVOY = "cilium", "cilium-envoy"
+AGENTS, ENVOY, CONFIGURATION = "cilium", "cilium-envoy", "cilium-config"
 # What is rendered for the check before an upgrade alone, beside what the chart always has.
 REHEARSAL = "cilium-pre-flight"
 REHEARSAL_VALUES = {"preflight": {"enabled": True}, "agent": False, "operator": {"enabled": False}}
@@ -115,6 +115,20 @@ def version_of_agents(objects: Sequence[Object]) -> str:
     raise CiliumError(
         "src", f"DaemonSet '{AGENTS}' is not in it", "what helm template has made of Cilium's chart", "Render it again"
     )
+
+
+def networks_in(objects: Sequence[Object]) -> list[str]:
+    """The networks that Cilium's operator gives to nodes for their pods, by the agents' ConfigMap; none of another way.
+
+    The names are those of templates/cilium-configmap.yaml of Cilium 1.20.
+    """
+    for one in objects:
+        if one.get("kind") == "ConfigMap" and one["metadata"]["name"] == CONFIGURATION:
+            told = one.get("data") or {}
+            if told.get("ipam") == CLUSTER_POOL:
+                pools = (told.get(f"cluster-pool-ipv{family}-cidr") or "" for family in (4, 6))
+                return [cidr for pool in pools for cidr in pool.split()]
+    return []
 
 
 def _daemon_sets(objects: Sequence[Object], name: str) -> list[Object]:

@@ -20,6 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium impo
     values,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import (
+    networks_in,
     placed,
     rehearsal,
     rendered,
@@ -49,7 +50,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
@@ -91,7 +92,7 @@ def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
     registry = Registry(asked["registry"], asked["image_path"], tuple(asked["pull_secrets"]), asked["digests"])
     for some in (objects, tried):
         relocate(registry, some)
-    warnings = preflight(client, _candidate(wanted, asked, version))
+    warnings = preflight(client, _candidate(wanted, asked, version, objects))
     require_step(there, version)
     if tried and not check:
         rehearse(client, tried, timeout)
@@ -101,20 +102,21 @@ def cilium(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
     return {**result_of(client, changes, render, diff=diff), "images": images(objects), **told}
 
 
-def _candidate(wanted: Cilium, asked: Mapping[str, Any], version: str) -> Candidate:
-    """What the cluster is judged for. Of files nobody knows which networks they were rendered for."""
-    force, selector = asked["force_unsupported"], wanted.node_selector
+def _candidate(wanted: Cilium, asked: Mapping[str, Any], version: str, objects: Sequence[Object]) -> Candidate:
+    """What the cluster is judged for. Files tell the networks that they were rendered for, and no more."""
+    force, selector, services = asked["force_unsupported"], wanted.node_selector, asked["service_cidrs"]
     made: dict[str, Any] = values(wanted) if asked["chart_ref"] else {}
     ipam = made.get("ipam") or {}
     if ipam.get("mode") != CLUSTER_POOL:
-        return Candidate("cilium", version, node_selector=selector, force=force)
+        pods = networks_in(objects)
+        return Candidate("cilium", version, node_selector=selector, force=force, pools=pods, service_cidrs=services)
     pools = {family: ipam["operator"].get(f"clusterPoolIPv{family}PodCIDRList") or [] for family in (4, 6)}
     sizes = {family: ipam["operator"].get(f"clusterPoolIPv{family}MaskSize") for family in pools}
     # Several networks of a family hold more nodes together than each does.
     cidrs = [some[0] for some in pools.values() if some] if all(len(some) < 2 for some in pools.values()) else []
     sizes = {family: size for family, size in sizes.items() if size}
     packets = Packets(asked["interfaces"], *carriage(made))
-    return Candidate("cilium", version, cidrs, sizes, selector, force, [*pools[4], *pools[6]], packets)
+    return Candidate("cilium", version, cidrs, sizes, selector, force, [*pools[4], *pools[6]], packets, services)
 
 
 def _from_files(wanted: Cilium, asked: Mapping[str, Any]) -> tuple[list[Object], list[Object]]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import PresenceError
@@ -18,6 +18,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.plan im
     Wanted,
     mtu_warnings,
     pod_network_plan,
+    require_apart,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network
 
@@ -36,12 +37,14 @@ class Packets:
     :param encapsulation: in the CNI's words; empty takes the planner's default.
     :param wireguard: whether Calico or Cilium encrypts them.
     :param mtu: the CNI's own setting; 0 leaves it to the CNI.
+    :param network: whose packets get most added; empty where all networks of pods are alike.
     """
 
     interfaces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     encapsulation: str = ""
     wireguard: bool = False
     mtu: int = 0
+    network: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,9 @@ class Candidate:
     """A CNI that a cluster is to have.
 
     :param version: empty where nobody knows it, as of an image that is named by its digest alone.
-    :param pod_cidrs: one network, or one of each family; none leaves the plan out, but for the MTU.
-    :param pools: in their place the networks that decide on the MTU; there may be several of a family.
+    :param pod_cidrs: one network, or one of each family.
+    :param pools: in their place networks of which there may be several of a family; their capacity is not planned.
+    :param service_cidrs: those of the cluster, as far as they are known.
     :param block_sizes: prefix length of a node's piece by family, where it is not the CNI's default.
     :param node_selector: labels of the nodes that it is for; empty: all.
     :param force: make warnings of what its project does not support.
@@ -64,6 +68,7 @@ class Candidate:
     force: bool = False
     pools: Sequence[str] = ()
     packets: Packets = field(default_factory=Packets)
+    service_cidrs: Sequence[str] = ()
 
 
 def preflight(client: KubeClient, candidate: Candidate) -> list[str]:
@@ -93,10 +98,11 @@ def require_fitting(candidate: Candidate, kubernetes: str, nodes: Sequence[Objec
         # As kube-controller-manager cuts them.
         cut = [network("podCIDR", cidr) for cidrs in pieces.values() for cidr in cidrs]
         sizes = {one.version: one.prefixlen for one in cut}
-    if candidate.pod_cidrs or candidate.pools:
+    networks = candidate.pod_cidrs or candidate.pools
+    if networks:
         packets = candidate.packets
         wanted = Wanted(
-            candidate.pod_cidrs or candidate.pools,
+            networks,
             candidate.cni,
             nodes=[node_of(node) for node in nodes],
             interfaces={node: devices for node, devices in packets.interfaces.items() if devices},
@@ -106,7 +112,12 @@ def require_fitting(candidate: Candidate, kubernetes: str, nodes: Sequence[Objec
             pods_per_node=1,
             mtu=packets.mtu,
         )
-        warnings += pod_network_plan(wanted)["warnings"] if candidate.pod_cidrs else mtu_warnings(wanted)
+        # Which Services a cluster has is not planned here: of them overlaps matter alone.
+        require_apart(replace(wanted, service_cidrs=candidate.service_cidrs))
+        if candidate.pod_cidrs:
+            warnings += pod_network_plan(wanted)["warnings"]
+        else:
+            warnings += mtu_warnings(replace(wanted, pod_cidrs=[packets.network] if packets.network else networks))
     return warnings
 
 

@@ -78,7 +78,7 @@ def pod_network_plan(wanted: Wanted) -> dict[str, Any]:
     results: dict[str, Any] = {}
     _all(
         lambda: _require_families(wanted, pods, services, warnings),
-        lambda: _require_apart(wanted, pods, services),
+        lambda: require_apart(wanted),
         lambda: _require_within(wanted, pods),
         lambda: results.update(capacity=_capacity(wanted, pods)),
         lambda: results.update(mtu=_mtu(wanted, pods, warnings)),
@@ -164,8 +164,15 @@ def _require_node_families(wanted: Wanted, pods: Sequence[Network]) -> None:
             )
 
 
-def _require_apart(wanted: Wanted, pods: Sequence[Network], services: Sequence[Network]) -> None:
-    """Everything that must not overlap pods or Services; what is around the cluster may overlap itself."""
+def require_apart(wanted: Wanted) -> None:
+    """The part of the plan that is about overlaps: nothing may overlap pods or Services.
+
+    What is around the cluster may overlap itself, and so may networks of pods.
+
+    :raises NetworkError: networks overlap; the text names each pair.
+    """
+    pods = [network("pod network", cidr) for cidr in wanted.pod_cidrs]
+    services = [network("Service network", cidr) for cidr in wanted.service_cidrs]
     ranges = [Range("pod network", one, "pods") for one in pods]
     ranges += [Range("Service network", one, "services") for one in services]
     for node in wanted.nodes:

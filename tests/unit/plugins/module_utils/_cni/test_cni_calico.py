@@ -86,10 +86,10 @@ def test_the_pool_that_adds_most_decides_on_the_mtu(pools: list[tuple[str, str]]
 def test_only_by_the_nodes_addresses_their_interfaces_are_calicos() -> None:
     told = {"a": {"eth0": 1500}}
     for method in ("", "kubernetes-internal-ip"):
-        assert packets_of(calico(autodetection=method, mtu=1400), told) == Packets(told, "VXLAN", mtu=1400)
-    assert packets_of(calico(autodetection="interface=eth1", wireguard=True), told) == Packets(
-        {}, "VXLAN", wireguard=True
-    )
+        made = packets_of(calico(autodetection=method, mtu=1400), told)
+        assert made == Packets(told, "VXLAN", mtu=1400, network="10.244.0.0/16")
+    made = packets_of(calico(autodetection="interface=eth1", wireguard=True), told)
+    assert made == Packets({}, "VXLAN", wireguard=True, network="10.244.0.0/16")
 
 
 def test_the_installation_says_what_is_set() -> None:

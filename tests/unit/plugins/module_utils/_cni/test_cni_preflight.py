@@ -49,6 +49,9 @@ NODES = [node("a", "10.244.0.0/24"), node("b", "10.244.1.0/24")]
         (Candidate("cilium", "1.20.0", PODS), "1.36", [node("a", kernel="10.0.20348", system="windows")]),
         (Candidate("cilium", "1.20.0", PODS), "1.36", [node("a", kernel="")]),
         (Candidate("calico", "v3.32.1"), "1.36", []),
+        # Which families Services have is not asked of a cluster that is there.
+        (Candidate("calico", "v3.32.1", PODS, service_cidrs=["10.96.0.0/12", "2001:db8:96::/64"]), "1.36", NODES),
+        (Candidate("calico", "v3.32.1", pools=["10.128.0.0/14", SIX], service_cidrs=["10.96.0.0/12"]), "1.36", NODES),
     ],
 )
 def test_what_fits(candidate: Candidate, kubernetes: str, nodes: list[dict[str, Any]]) -> None:
@@ -102,6 +105,24 @@ def test_what_fits(candidate: Candidate, kubernetes: str, nodes: list[dict[str, 
             "v1.36.3",
             NODES,
             "1 pieces of /24 are enough for 1 nodes",
+        ),
+        (
+            Candidate("calico", "v3.32.1", pools=["10.244.0.0/16", "10.96.0.0/14"], service_cidrs=["10.96.0.0/12"]),
+            "v1.36.3",
+            NODES,
+            "the pod network 10.96.0.0/14 overlaps the Service network 10.96.0.0/12",
+        ),
+        (
+            Candidate("calico", "v3.32.1", pools=["10.244.0.0/16", "192.0.0.0/16", "169.254.0.0/24"]),
+            "v1.36.3",
+            NODES,
+            "Cache among them 169.254.0.0/16; the address of node a 192.0.2.11/32 overlaps the pod network 192.0.0.0",
+        ),
+        (
+            Candidate("cilium", "1.20.0", ("10.0.0.0/8",), service_cidrs=["10.96.0.0/12"]),
+            "v1.36.3",
+            NODES,
+            "Choose another network for one of each pair; 10.0.0.0/8 is the default of Cilium's chart",
         ),
     ],
 )
@@ -163,6 +184,12 @@ def test_an_mtu_that_does_not_fit_is_refused_with_the_one_that_does(candidate: C
 @pytest.mark.parametrize("networks", [{"pod_cidrs": PODS}, {"pools": POOLS}])
 def test_an_mtu_that_fits_is_taken(packets: Packets, networks: dict[str, Any]) -> None:
     assert require_fitting(Candidate("calico", "v3.32.1", **networks, packets=packets), "v1.36.3", NODES) == []
+
+
+def test_of_pools_of_both_families_the_one_whose_packets_get_most_decides_on_the_mtu() -> None:
+    packets = Packets(ETHERNET, "VXLAN", mtu=1450, network="10.244.0.0/16")
+    pools = ["10.244.0.0/16", SIX]
+    assert require_fitting(Candidate("calico", "v3.32.1", pools=pools, packets=packets), "v1.36.3", NODES) == []
 
 
 def test_nodes_whose_mtus_differ_are_a_warning_that_names_the_setting() -> None:
