@@ -120,10 +120,17 @@ options:
         type: dict
         required: true
   linux_dataplane:
-    description: What enforces policies. V(Nftables) needs Calico 3.31, V(BPF) needs O(api_endpoint).
+    description:
+      - What enforces policies. V(Nftables) needs Calico 3.31, V(BPF) needs O(api_endpoint).
+      - Unless it is said, V(Nftables) where O(kube_proxy_mode) is V(nftables) and Calico has it, else V(Iptables).
     type: str
     choices: [Iptables, Nftables, BPF]
-    default: Iptables
+  kube_proxy_mode:
+    description:
+      - The mode of kube-proxy, as M(netops.kubernetes.cluster_network_info) tells it; empty where there is none.
+      - An O(linux_dataplane) that does not go with it is a warning.
+    type: str
+    default: ""
   api_endpoint:
     description: Address of the API server as V(HOST:PORT), for pods that cannot use its Service.
     type: str
@@ -290,7 +297,7 @@ pool_cidrs:
   elements: str
   sample: [10.244.0.0/16]
 warnings:
-  description: What Calico's project does not test, and what is odd about the nodes' MTUs.
+  description: What Calico's project does not test, and what is odd about the nodes' MTUs or the data plane.
   returned: when there is something
   type: list
   elements: str
@@ -341,7 +348,8 @@ def main() -> None:
             "as_number": {"type": "int", "default": 64512},
             "node_mesh": {"type": "bool", "default": True},
             "bgp_peers": {"type": "list", "elements": "dict", "default": [], "options": peer},
-            "linux_dataplane": {"type": "str", "choices": list(DATAPLANES), "default": "Iptables"},
+            "linux_dataplane": {"type": "str", "choices": list(DATAPLANES)},
+            "kube_proxy_mode": {"type": "str", "default": ""},
             "api_endpoint": {"type": "str", "default": ""},
             "autodetection": {"type": "str", "default": ""},
             "wireguard": {"type": "bool", "default": False},

@@ -13,7 +13,8 @@ description:
   - Reads the pod and Service networks, the address of the cluster's DNS and the nodes' addresses, so that nobody has to
     repeat them. Fails when two networks overlap.
   - Needs the verbs C(get) on ConfigMap C(kubeadm-config) and Service C(kube-dns) in C(kube-system), C(list) on nodes,
-    and C(list) on pods in C(kube-system).
+    and C(list) on pods in C(kube-system). The mode of kube-proxy needs C(get) on ConfigMap C(kube-proxy) there; without
+    it the rest is told.
   - Tells which CNIs run, too. For that it needs C(list) on DaemonSets of all namespaces; for Flannel, Canal and Cilium
     C(get) on ConfigMaps in the namespace of its agents; for Calico C(list) on C(ippools) and C(get) on
     C(felixconfigurations) of C(crd.projectcalico.org), and C(get) on ConfigMaps in the namespace of its agents where it
@@ -35,6 +36,10 @@ options:
     type: list
     elements: str
     default: []
+  kube_proxy_mode:
+    description: Likewise the mode of kube-proxy, as where it is about to be changed.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -71,6 +76,13 @@ dns_address:
   returned: success
   type: str
   sample: 10.96.0.10
+kube_proxy_mode:
+  description: >-
+    The mode of kube-proxy, V(iptables), V(ipvs) or V(nftables), as kubeadm's ConfigMap C(kube-proxy) says it; empty
+    where there is none, as without kube-proxy, or it may not be read.
+  returned: success
+  type: str
+  sample: iptables
 cnis:
   description: >-
     The CNIs whose agents there are, by name; of Flannel, Canal, Calico and Cilium how packets go between nodes, in the
@@ -104,7 +116,7 @@ api_requests:
   description: How many requests were sent to the API server.
   returned: success
   type: int
-  sample: 7
+  sample: 8
 """
 
 from typing import Any
@@ -123,6 +135,7 @@ def main() -> None:
             **argument_spec(),
             "pod_cidrs": {"type": "list", "elements": "str", "default": []},
             "service_cidrs": {"type": "list", "elements": "str", "default": []},
+            "kube_proxy_mode": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -130,7 +143,7 @@ def main() -> None:
     def job() -> dict[str, Any]:
         client = connect(module.params)
         found = {**network_of(client), **seen(client)}
-        for name in ("pod_cidrs", "service_cidrs"):
+        for name in ("pod_cidrs", "service_cidrs", "kube_proxy_mode"):
             found[name] = module.params[name] or found[name]
         require_sound(found["pod_cidrs"], found["service_cidrs"], found["nodes"])
         return {"changed": False, "api_requests": client.requests, **found}

@@ -42,6 +42,16 @@ options:
       - What it adds to a packet counts where O(interfaces) are named.
     type: str
     default: ''
+  dataplane:
+    description: What it writes its rules with; left out where that is not to be judged.
+    type: str
+    choices: [iptables, nftables]
+  kube_proxy_mode:
+    description:
+      - The mode of kube-proxy, as M(netops.kubernetes.cluster_network_info) tells it; empty where there is none.
+      - A O(dataplane) that does not go with it is a warning.
+    type: str
+    default: ''
   mtu:
     description: The CNI's own MTU setting; 0 leaves it to the CNI.
     type: int
@@ -92,6 +102,8 @@ def main() -> None:
             "interfaces": {"type": "dict", "default": {}},
             "service_cidrs": {"type": "list", "elements": "str", "default": []},
             "encapsulation": {"type": "str", "default": ""},
+            "dataplane": {"type": "str", "choices": ["iptables", "nftables"]},
+            "kube_proxy_mode": {"type": "str", "default": ""},
             "mtu": {"type": "int", "default": 0},
             "node_selector": {"type": "dict", "default": {}},
             "force_unsupported": {"type": "bool", "default": False},
@@ -109,6 +121,8 @@ def main() -> None:
             node_selector=asked["node_selector"],
             force=asked["force_unsupported"],
             service_cidrs=asked["service_cidrs"],
+            dataplane=asked["dataplane"] or "",
+            kube_proxy_mode=asked["kube_proxy_mode"],
             packets=Packets(asked["interfaces"], asked["encapsulation"], mtu=asked["mtu"]),
         )
         warnings = preflight(client, candidate)

@@ -177,6 +177,17 @@ def test_pools_that_overlap_what_the_cluster_has_are_refused(empty: str) -> None
     assert calico.succeeds(check=True, pools=[POOL, *left], **asked)["changed"] is True
 
 
+def test_the_data_plane_is_that_of_kube_proxy_unless_another_is_named(operated: str) -> None:
+    calico, client = module(operated), connect({"kubeconfig": operated})
+    with CalicoOperatorDouble(operated):
+        followed = calico.succeeds(kube_proxy_mode="nftables", **source("v3.31.7"))
+        assert "writes its rules" not in str(followed.get("warnings"))
+        assert spec_of(client, INSTALLATION)["calicoNetwork"]["linuxDataplane"] == "Nftables"
+        asked = {"kube_proxy_mode": "nftables", "linux_dataplane": "Iptables", **source("v3.31.7")}
+        warned = str(calico.succeeds(check=True, **asked)["warnings"])
+    assert "calico writes its rules with iptables, and kube-proxy is in mode nftables" in warned
+
+
 def test_somebody_elses_field_of_the_installation_is_named(operated: str) -> None:
     calico, client = module(operated), connect({"kubeconfig": operated})
     with CalicoOperatorDouble(operated):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CONTAINERS = [{"name": "one", "image": "example.com/one"}]
 # What its agent writes to its node.
 OF_FLANNEL = {"flannel.alpha.coreos.com/backend-type": "vxlan"}
+KUBE_PROXY = ("kube-proxy", "kube-system")
 CLUSTER = """\
 kind: ClusterConfiguration
 networking:
@@ -62,6 +63,32 @@ def test_a_cluster_says_what_its_networks_are(api: str) -> None:
         ("node-a", ["192.0.2.1"]),
         ("node-b", ["192.0.2.2"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "mode"),
+    [
+        ("mode: nftables\n", "nftables"),
+        ("mode: ipvs\n", "ipvs"),
+        # As kubeadm makes it: what the version has by default.
+        ('mode: ""\n', "iptables"),
+        (None, ""),
+    ],
+)
+def test_a_cluster_says_in_which_mode_its_kube_proxy_is(
+    api: str, client: KubeClient, configuration: str | None, mode: str
+) -> None:
+    info, ref = Module("cluster_network_info", {"kubeconfig": api}), ObjectRef("v1", "ConfigMap", *KUBE_PROXY)
+    head = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+    if configuration is not None:
+        metadata = dict(zip(("name", "namespace"), KUBE_PROXY))
+        text = {"config.conf": head + configuration}
+        client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": text})
+    try:
+        assert info.succeeds()["kube_proxy_mode"] == mode
+        assert info.succeeds(kube_proxy_mode="nftables")["kube_proxy_mode"] == "nftables"
+    finally:
+        client.delete(ref, propagation="Background")
 
 
 @pytest.mark.usefixtures("kubeadm", "nodes")

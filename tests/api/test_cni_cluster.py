@@ -283,7 +283,9 @@ def test_who_may_not_look_learns_the_rest(ring: str, client: KubeClient) -> None
     """The permissions that the module needed before it told CNIs."""
     agent(client, "kube-flannel-ds", "ghcr.io/flannel-io/flannel:v0.28.9")
     user = {"kind": "ServiceAccount", "name": "reader", "namespace": "default"}
-    rules = [{"apiGroups": [""], "resources": ["configmaps", "services", "nodes", "pods"], "verbs": ["get", "list"]}]
+    config_map(client, "kube-proxy", **{"config.conf": "{kind: KubeProxyConfiguration, mode: nftables}"})
+    known = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["kubeadm-config"], "verbs": ["get"]}
+    rules = [known, {"apiGroups": [""], "resources": ["services", "nodes", "pods"], "verbs": ["get", "list"]}]
     rbac = "rbac.authorization.k8s.io"
     role = {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "reader"}, "rules": rules}
     binding = {
@@ -304,4 +306,6 @@ def test_who_may_not_look_learns_the_rest(ring: str, client: KubeClient) -> None
     told = Module("cluster_network_info", options).succeeds()
     assert told["cnis"] == {}
     assert "daemonsets.apps is forbidden" in told["cnis_unread"]
+    assert told["kube_proxy_mode"] == ""
+    assert Module("cluster_network_info", {"kubeconfig": ring}).succeeds()["kube_proxy_mode"] == "nftables"
     assert [one["name"] for one in told["nodes"]] == [NODE.name]

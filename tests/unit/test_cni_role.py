@@ -33,6 +33,7 @@ print(json.dumps({"changed": False, "underlay": underlay, "failed": failed, "msg
 NETWORK = {
     "pod_cidrs": ["10.244.0.0/16"],
     "service_cidrs": ["10.96.0.0/16"],
+    "kube_proxy_mode": "nftables",
     "nodes": [{"name": "a", "addresses": ["192.0.2.1", "2001:db8::1"]}, {"name": "b", "addresses": ["192.0.2.2"]}],
 }
 TOLD = {"node-a": {"eth0": 1500}, "node-b": {"eth0": 9000}}
@@ -85,7 +86,10 @@ def test_every_node_is_asked_and_the_cni_is_told_what_they_said(tmp_path: Path, 
     assert (told["interfaces"], told["mtu"]) == (TOLD, 0)
     assert told["service_cidrs"] == NETWORK["service_cidrs"]
     if cni == "flannel":
-        assert told["encapsulation"] == "vxlan"
+        assert (told["encapsulation"], told["dataplane"]) == ("vxlan", "nftables")
+    if cni != "cilium":
+        assert told["kube_proxy_mode"] == "nftables"
+    assert "linux_dataplane" not in told, "the module takes what goes with the mode"
 
 
 def test_nothing_is_applied_anywhere_where_one_node_refuses(tmp_path: Path) -> None:

@@ -133,6 +133,16 @@ class Calico:
         return [family for family in (4, 6) if any(pool.family == family for pool in self.pools)]
 
 
+def dataplane_for(kube_proxy_mode: str, version: str) -> str:
+    """The data plane where nobody says it: that of kube-proxy, as far as the version of Calico has it.
+
+    :param kube_proxy_mode: empty where nobody knows it.
+    :raises NetopsError: the version is none.
+    """
+    has_nftables = version_of("calico_version", version) >= CALICO_NFTABLES
+    return "Nftables" if kube_proxy_mode == "nftables" and has_nftables else "Iptables"
+
+
 def pools_of(cidrs: Sequence[str], asked: Sequence[Mapping[str, Any]], encapsulation: str) -> tuple[Pool, ...]:
     """The pools that are asked for, else one for each pod network under the name that Calico itself gives it.
 

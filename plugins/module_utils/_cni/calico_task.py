@@ -13,6 +13,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     PREFIXES,
     TYPHA,
     Calico,
+    dataplane_for,
     pools_of,
     require_sound,
     widest_pool,
@@ -34,8 +35,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# By whose help rules are written; that of eBPF needs none, and takes kube-proxy's place.
+RULES = {"Iptables": "iptables", "Nftables": "nftables"}
 SETTINGS = (
-    *("version", "mode", "mtu", "bgp", "as_number", "node_mesh", "linux_dataplane", "api_endpoint", "autodetection"),
+    *("version", "mode", "mtu", "bgp", "as_number", "node_mesh", "api_endpoint", "autodetection"),
     *("wireguard", "vxlan_port", "vxlan_vni", "registry", "image_path", "digests", "installation", "felix"),
     "typha_replicas",
 )
@@ -56,6 +59,7 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
         return {**result_of(client, changes, render, diff=diff), "pool_cidrs": cidrs}
     wanted = Calico(
         pools=pools_of(asked["pod_cidrs"], asked["pools"], asked["encapsulation"]),
+        linux_dataplane=asked["linux_dataplane"] or dataplane_for(asked["kube_proxy_mode"], asked["version"]),
         bgp_peers=tuple(asked["bgp_peers"]),
         pull_secrets=tuple(asked["pull_secrets"]),
         node=_placement(asked, NODE),
@@ -80,6 +84,8 @@ def calico(asked: Mapping[str, Any], render: Callable[[Any], str], *, check: boo
         pools=[pool.cidr for pool in wanted.pools if not pool.disabled],
         packets=packets_of(wanted, asked["interfaces"]),
         service_cidrs=asked["service_cidrs"],
+        dataplane=RULES.get(wanted.linux_dataplane, ""),
+        kube_proxy_mode=asked["kube_proxy_mode"],
     )
     warnings = preflight(client, candidate)
     changes = provide(client, wanted, objects, force=asked["force_conflicts"], check=check, timeout=timeout)

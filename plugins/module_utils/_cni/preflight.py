@@ -58,6 +58,8 @@ class Candidate:
     :param block_sizes: prefix length of a node's piece by family, where it is not the CNI's default.
     :param node_selector: labels of the nodes that it is for; empty: all.
     :param force: make warnings of what its project does not support.
+    :param dataplane: ``iptables`` or ``nftables``, whichever it writes rules with; empty where that is not asked.
+    :param kube_proxy_mode: empty where nobody knows it.
     """
 
     cni: str
@@ -69,6 +71,8 @@ class Candidate:
     pools: Sequence[str] = ()
     packets: Packets = field(default_factory=Packets)
     service_cidrs: Sequence[str] = ()
+    dataplane: str = ""
+    kube_proxy_mode: str = ""
 
 
 def preflight(client: KubeClient, candidate: Candidate) -> list[str]:
@@ -90,7 +94,7 @@ def require_fitting(candidate: Candidate, kubernetes: str, nodes: Sequence[Objec
     :raises NetopsError: its project does not support the versions, its network cannot be, or a node lacks something.
     """
     own = [node for node in nodes if candidate.node_selector.items() <= (node["metadata"].get("labels") or {}).items()]
-    warnings = _require_versions(candidate, kubernetes, own)
+    warnings = [*_require_versions(candidate, kubernetes, own), *_of_dataplane(candidate)]
     sizes = dict(candidate.block_sizes)
     if candidate.cni == "flannel":
         pieces = {node["name"]: node["pod_cidrs"] for node in map(node_of, own)}
@@ -119,6 +123,16 @@ def require_fitting(candidate: Candidate, kubernetes: str, nodes: Sequence[Objec
         else:
             warnings += mtu_warnings(replace(wanted, pod_cidrs=[packets.network] if packets.network else networks))
     return warnings
+
+
+def _of_dataplane(candidate: Candidate) -> list[str]:
+    """That both write rules with the same is what Calico's guide to nftables asks for, and Flannel's EnableNFTables."""
+    mode, dataplane = candidate.kube_proxy_mode, candidate.dataplane
+    wanted = "nftables" if mode == "nftables" else "iptables"
+    if not mode or not dataplane or dataplane == wanted:
+        return []
+    differs = f"{candidate.cni} writes its rules with {dataplane}, and kube-proxy is in mode {mode}"
+    return [f"{differs}: let it use {wanted} too, or change kube-proxy's mode"]
 
 
 def _require_versions(candidate: Candidate, kubernetes: str, nodes: Sequence[Object]) -> list[str]:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube import yamltext
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import default_mode, minor_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import VERSION
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Range, network, overlaps
@@ -21,10 +24,13 @@ KUBEADM = ObjectRef("v1", "ConfigMap", "kubeadm-config", "kube-system")
 # k8s.io/kubernetes pkg/controlplane/apiserver/options: the default of --service-node-port-range.
 NODEPORT_RANGE = "30000-32767"
 DNS = ObjectRef("v1", "Service", "kube-dns", "kube-system")
+KUBE_PROXY = ObjectRef("v1", "ConfigMap", "kube-proxy", "kube-system")
+KUBE_PROXY_KEY = "config.conf"
+FORBIDDEN = 403
 
 
 def network_of(client: KubeClient) -> dict[str, Any]:
-    """Pod and Service networks, the DNS address, and the nodes with theirs.
+    """Pod and Service networks, the DNS address, kube-proxy's mode, and the nodes with their networks.
 
     Pod networks are those of kubeadm's configuration, else what the nodes' own pod networks are.
     """
@@ -41,6 +47,7 @@ def network_of(client: KubeClient) -> dict[str, Any]:
         "service_cidrs": _split(services),
         "nodeport_range": flags.get("service-node-port-range", NODEPORT_RANGE),
         "dns_address": dns["spec"].get("clusterIP", "") if dns else "",
+        "kube_proxy_mode": _kube_proxy_mode(client),
         "nodes": nodes,
     }
 
@@ -51,6 +58,26 @@ def _kubeadm(client: KubeClient) -> Mapping[str, Any]:
     live = client.get(KUBEADM)
     content = yaml.safe_load((live or {}).get("data", {}).get("ClusterConfiguration") or "{}")
     return content if isinstance(content, dict) else {}
+
+
+def _kube_proxy_mode(client: KubeClient) -> str:
+    """The mode by kubeadm's ConfigMap; empty where there is none, or this user may not read it.
+
+    Who replaces kube-proxy removes its ConfigMap too, so that no upgrade brings it back (docs.cilium.io, kube-proxy
+    replacement).
+    """
+    try:
+        live = client.get(KUBE_PROXY)
+    except KubeError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return ""
+    text = ((live or {}).get("data") or {}).get(KUBE_PROXY_KEY)
+    if not text:
+        return ""
+    content = yamltext.read(text, str(KUBE_PROXY))
+    said = content.get("mode") if isinstance(content, dict) else ""
+    return str(said or default_mode(minor_of(client.server_version)))
 
 
 def _apiserver_flags(client: KubeClient) -> dict[str, str]:

@@ -16,6 +16,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico impo
     CalicoError,
     Pool,
     configuration,
+    dataplane_for,
     image_sets,
     installation,
     ip_pools,
@@ -81,6 +82,21 @@ def test_a_pod_network_becomes_a_pool_under_calicos_own_name() -> None:
 def test_the_pool_that_adds_most_decides_on_the_mtu(pools: list[tuple[str, str]], wireguard: bool, widest: int) -> None:
     made = tuple(Pool(f"pool-{number}", *pool) for number, pool in enumerate(pools))
     assert widest_pool(calico(pools=made, wireguard=wireguard)) is made[widest]
+
+
+@pytest.mark.parametrize(
+    ("mode", "version", "dataplane"),
+    [
+        ("nftables", "v3.32.1", "Nftables"),
+        ("nftables", "v3.31.7", "Nftables"),
+        ("nftables", "v3.28.5", "Iptables"),
+        ("ipvs", "v3.32.1", "Iptables"),
+        ("iptables", "v3.32.1", "Iptables"),
+        ("", "v3.32.1", "Iptables"),
+    ],
+)
+def test_the_data_plane_goes_with_kube_proxys_mode(mode: str, version: str, dataplane: str) -> None:
+    assert dataplane_for(mode, version) == dataplane
 
 
 def test_only_by_the_nodes_addresses_their_interfaces_are_calicos() -> None:

@@ -200,6 +200,26 @@ def test_nodes_whose_mtus_differ_are_a_warning_that_names_the_setting() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dataplane", "mode", "wanted"),
+    [
+        ("iptables", "nftables", "nftables"),
+        ("nftables", "iptables", "iptables"),
+        ("nftables", "ipvs", "iptables"),
+        ("iptables", "iptables", ""),
+        ("iptables", "ipvs", ""),
+        ("nftables", "nftables", ""),
+        ("", "nftables", ""),
+        ("nftables", "", ""),
+    ],
+)
+def test_rules_that_are_not_written_as_kube_proxys_are_a_warning(dataplane: str, mode: str, wanted: str) -> None:
+    candidate = Candidate("calico", "v3.32.1", PODS, dataplane=dataplane, kube_proxy_mode=mode)
+    said = f"calico writes its rules with {dataplane}, and kube-proxy is in mode {mode}: let it use {wanted} too, or "
+    warnings = require_fitting(candidate, "v1.36.3", NODES)
+    assert [one.startswith(said) for one in warnings] == ([True] if wanted else [])
+
+
 def test_what_is_not_supported_can_be_forced_and_what_is_not_known_is_said() -> None:
     old = [node("old", kernel="5.4.0")]
     [warning] = require_fitting(Candidate("calico", "v3.32.1", PODS, force=True), "v1.36.3", old)
