@@ -310,11 +310,10 @@ api_requests:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import DATAPLANES, ENCAPSULATIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico_task import calico
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule, run_shown
 
 
 def main() -> None:
@@ -330,7 +329,7 @@ def main() -> None:
     }
     tolerations: dict[str, Any] = {"type": "list", "elements": "dict", "default": []}
     peer = {"name": {"type": "str", "required": True}, "spec": {"type": "dict", "required": True}}
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -87,7 +87,9 @@ options:
     type: int
     default: 2
   values:
-    description: Further values of the chart; these win over the settings.
+    description:
+      - Further values of the chart; these win over the settings.
+      - Texts whose names end in key, password, secret or token are hidden in the system's log and with C(-vvv).
     type: dict
     default: {}
   registry:
@@ -172,15 +174,14 @@ api_requests:
   sample: 40
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium import TUNNELS
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_task import cilium
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule, run_shown
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

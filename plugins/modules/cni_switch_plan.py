@@ -122,14 +122,14 @@ api_requests:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_task import plan
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "target": {"type": "str", "choices": ["calico", "cilium", "flannel"], "required": True},

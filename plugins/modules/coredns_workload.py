@@ -188,14 +188,13 @@ api_requests:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.beside import IMAGE
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.workload_task import (
     ANTI_AFFINITIES,
     coredns_workload,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule, run_shown
 
 
 def wishes_spec() -> dict[str, Any]:
@@ -243,7 +242,7 @@ def wishes_spec() -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "namespace": {"type": "str", "default": "kube-system"},

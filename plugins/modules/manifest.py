@@ -145,14 +145,13 @@ api_requests:
   sample: 4
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule, run_shown
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.task import manifest
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "definitions": {"type": "list", "elements": "raw", "default": []},

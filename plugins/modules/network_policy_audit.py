@@ -220,16 +220,16 @@ api_requests:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._edge import run
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.audit_task import FORMATS, run_audit
 
 
 def main() -> None:
     paths = {"type": "list", "elements": "path", "default": []}
     objects = {"type": "list", "elements": "raw", "default": []}
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "src": paths,

@@ -267,9 +267,8 @@ api_requests:
 
 from functools import partial
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule, run_shown
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.baseline_task import baseline
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.everywhere import API_VERSIONS
 from ansible_collections.netops.kubernetes.plugins.module_utils._policy.templates import PROFILES, TEMPLATES
@@ -278,7 +277,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._policy.template
 def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
     rules = {"type": "list", "elements": "dict"}
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

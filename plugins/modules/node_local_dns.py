@@ -125,15 +125,14 @@ api_requests:
   sample: 14
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns import node_local
 from ansible_collections.netops.kubernetes.plugins.module_utils._coredns.node_local_task import node_local_dns
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.connection import argument_spec
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import run_shown
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.edge import ObjectsModule, run_shown
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = ObjectsModule(
         argument_spec={
             **argument_spec(),
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

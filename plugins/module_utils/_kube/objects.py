@@ -50,7 +50,8 @@ def ref_of(obj: Mapping[str, Any]) -> ObjectRef:
     """
     metadata = obj.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise ManifestError(f"object {obj.get('kind') or obj!r}", f"metadata is {metadata!r}", "a mapping with a name")
+        kind = obj.get("kind") or _fields(obj)
+        raise ManifestError(f"object {kind}", f"metadata is {metadata!r}", "a mapping with a name")
     for field, value in (
         ("apiVersion", obj.get("apiVersion")),
         ("kind", obj.get("kind")),
@@ -58,11 +59,16 @@ def ref_of(obj: Mapping[str, Any]) -> ObjectRef:
     ):
         if not isinstance(value, str) or not value:
             raise ManifestError(
-                f"object {metadata.get('name') or obj.get('kind') or obj!r}",
+                f"object {metadata.get('name') or obj.get('kind') or _fields(obj)}",
                 f"{field} is {value!r}",
                 "a Kubernetes object with apiVersion, kind and metadata.name",
             )
     return ObjectRef(obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace") or "")
+
+
+def _fields(obj: Mapping[str, Any]) -> str:
+    """What names an object without a name; what stands in the fields may be secret."""
+    return f"with the fields {', '.join(map(str, obj))}"
 
 
 def flatten(documents: list[Any]) -> list[Object]:
@@ -250,7 +256,7 @@ def comparable(obj: Mapping[str, Any]) -> Object:
         # kubectl apply keeps the whole Secret in this one.
         annotations = result["metadata"].get("annotations") or {}
         if LAST_APPLIED in annotations:
-            result["metadata"]["annotations"] = {**annotations, LAST_APPLIED: "(hidden)"}
+            result["metadata"]["annotations"] = {**annotations, LAST_APPLIED: HIDDEN}
     return result
 
 
@@ -269,22 +275,41 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Objec
     return shown
 
 
-SECRET = re.compile(r"""kind["']?\s*:\s*["']?Secret\b""")
+# In a text: a Secret as YAML or JSON, a private key as PEM, or something under a name like those below.
+SECRET = re.compile(
+    r"""kind["']?\s*:\s*([&!]\S+\s+)*["']?Secret|PRIVATE KEY-----|(?i:key|password|secret|token)s?["']?\s*[:=]"""
+)
+SECRET_NAME = re.compile(r"(?i:key|password|secret|token)s?\Z")
+SECRET_FIELDS = {"Secret": ("data", "stringData"), "SecretList": ("items",)}
+HIDDEN = "(hidden)"
 
 
 def without_secrets(value: Any) -> Any:
-    """A copy of a module's options in which no value of a Secret is left, for those who read what it was called with.
+    """A copy of a module's options without secrets, for those who read what it was called with.
+
+    Hidden are what a Secret holds, a text or number whose name ends in key, password, secret or token (the private keys
+    among the values of Cilium's chart, a container's variables), and a text in which such a thing stands.
 
     :param value: mappings, lists and texts, which may hold Kubernetes objects, in YAML or JSON too.
     """
     if isinstance(value, str):
-        return f"({len(value)} characters with a Secret)" if SECRET.search(value) else value
+        return f"({len(value)} characters, hidden)" if SECRET.search(value) else value
     if isinstance(value, list):
-        return [without_secrets(one) for one in value]
+        # Where a list is wanted, Ansible takes a text apart at its commas.
+        is_torn = any(isinstance(one, str) and SECRET.search(one) for one in value)
+        return [HIDDEN if is_torn and isinstance(one, str) else without_secrets(one) for one in value]
     if not isinstance(value, dict):
         return value
-    hidden = ("data", "stringData") if value.get("kind") == "Secret" else ()
-    return {key: "(hidden)" if key in hidden else without_secrets(one) for key, one in value.items()}
+    hidden: tuple[str, ...] = SECRET_FIELDS.get(str(value.get("kind")), ())
+    if SECRET_NAME.search(str(value.get("name"))):
+        hidden = (*hidden, "value")
+    return {
+        key: HIDDEN if key in hidden or _is_secret(key, one) else without_secrets(one) for key, one in value.items()
+    }
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool) and bool(SECRET_NAME.search(name))
 
 
 def same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -105,6 +105,7 @@ def test_a_rotated_secret_differs_and_shows_no_value() -> None:
 def test_what_a_module_was_called_with_shows_no_secret() -> None:
     secret = thing("Secret", data={"key": "aHVudGVy"})
     texts = ["kind: Secret\nstringData:\n  key: aHVudGVy\n", '{"kind": "Secret", "data": {"key": "aHVudGVy"}}']
+    texts += ["kind: &kind Secret\ndata: {key: aHVudGVy}", "-----BEGIN PRIVATE KEY-----\naHVudGVy"]
     pod = thing("Pod", spec={"volumes": [{"secret": {"secretName": "one"}}]})
     given: dict[str, Any] = {
         "definitions": [secret, {"kind": "List", "items": [secret]}, *texts, pod],
@@ -113,9 +114,29 @@ def test_what_a_module_was_called_with_shows_no_secret() -> None:
     }
     shown = without_secrets(given)
     assert "aHVudGVy" not in str(shown)
+    assert shown["definitions"][0] == {**secret, "data": "(hidden)"}
     assert (shown["definitions"][-1], shown["wait"]) == (pod, True)
     assert given["definitions"][0] is secret
     assert secret["data"] == {"key": "aHVudGVy"}
+
+
+def test_secrets_are_known_by_their_names() -> None:
+    given = {
+        "tls": {"ca": {"key": "one", "cert": "shown"}, "caBundle": {"useSecret": True}},
+        "azure": {"clientSecret": "two", "clientID": "shown"},
+        "env": [{"name": "DB_PASSWORD", "value": "three"}, {"name": "ZONE", "value": "shown"}],
+        "pin": {"token": 4},
+    }
+    assert without_secrets(given) == {
+        "tls": {"ca": {"key": "(hidden)", "cert": "shown"}, "caBundle": {"useSecret": True}},
+        "azure": {"clientSecret": "(hidden)", "clientID": "shown"},
+        "env": [{"name": "DB_PASSWORD", "value": "(hidden)"}, {"name": "ZONE", "value": "shown"}],
+        "pin": {"token": "(hidden)"},
+    }
+
+
+def test_a_text_that_was_taken_apart_shows_no_piece() -> None:
+    assert without_secrets(["kind: Secret\ndata: {a: b", " c: aHVudGVy}"]) == ["(hidden)", "(hidden)"]
 
 
 def test_the_inventory_reads_back_and_is_nobody_elses() -> None:
