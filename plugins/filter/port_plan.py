@@ -45,9 +45,9 @@ options:
     default: ''
   encapsulation:
     description: >-
-      How the CNI carries packets between nodes; required when the port matrix knows O(cni). An unknown one is refused
-      with the list of those that this CNI has.
-    type: str
+      How the CNI carries packets between nodes, or a list of several ways; required when the port matrix knows O(cni).
+      An unknown one is refused with the list of those that this CNI has.
+    type: raw
     default: ''
   add_ons:
     description: >-
@@ -127,7 +127,7 @@ def port_plan(
     pod_cidrs: Sequence[str] = (),
     service_cidrs: Sequence[str] = (),
     cni: str = "",
-    encapsulation: str = "",
+    encapsulation: str | Sequence[str] = "",
     nodeport_range: str = "30000-32767",
     ssh_port: int = 22,
     peers: Mapping[str, Sequence[str]] | None = None,
@@ -146,7 +146,7 @@ def port_plan(
             pod_cidrs=tuple(pod_cidrs),
             service_cidrs=tuple(service_cidrs),
             cni=cni,
-            encapsulation=encapsulation,
+            encapsulations=(encapsulation,) if isinstance(encapsulation, str) else tuple(encapsulation),
             add_ons=tuple(add_ons),
             nodeport_range=nodeport_range,
             ssh_port=int(ssh_port),

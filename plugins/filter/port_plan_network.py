@@ -51,7 +51,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(cni), C(encapsulation), C(ports) by rule id and C(add_ons), for the filter
+    - C(cni), C(encapsulations), C(ports) by rule id and C(add_ons), for the filter
       P(netops.kubernetes.port_plan#filter).
     - C(notices), sentences about what is said and differs from what runs.
   type: dict

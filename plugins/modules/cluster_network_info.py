@@ -89,7 +89,7 @@ cnis:
     words of the filter P(netops.kubernetes.port_plan#filter), where it can be told.
   returned: success
   type: dict
-  sample: {calico: {encapsulation: vxlan, port: 4789, add_ons: [typha]}}
+  sample: {calico: {encapsulations: [vxlan], port: 4789, add_ons: [typha]}}
 cnis_unread:
   description: What of the CNIs may not be read by this user; empty when nothing was refused.
   returned: success

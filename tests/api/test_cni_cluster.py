@@ -249,7 +249,7 @@ def test_how_a_cni_that_runs_carries_packets(ring: str, client: KubeClient) -> N
         client, "cilium-config", **{"routing-mode": "tunnel", "tunnel-protocol": "geneve", "tunnel-port": "6082"}
     )
     seen = info.succeeds(check=True)
-    assert seen["cnis"] == {"cilium": {"encapsulation": "geneve", "port": 6082, "add_ons": []}}
+    assert seen["cnis"] == {"cilium": {"encapsulations": ["geneve"], "port": 6082, "add_ons": []}}
     assert seen["api_requests"] == nothing["api_requests"] + 1
     agent(client, "weave-net", "weaveworks/weave-kube:2.8.1")
     assert sorted(info.succeeds()["cnis"]) == ["cilium", "weave"]
@@ -275,7 +275,7 @@ def test_how_a_calico_that_runs_carries_packets(ring: str, client: KubeClient) -
     wanted = [definition(group, "IPPool"), definition(group, "FelixConfiguration"), pool, felix]
     Module("manifest", {"kubeconfig": ring}).succeeds(definitions=wanted)
     assert info.succeeds()["cnis"] == {
-        "calico": {"encapsulation": "ipip-crosssubnet", "port": 0, "add_ons": ["wireguard"]}
+        "calico": {"encapsulations": ["ipip-crosssubnet"], "port": 0, "add_ons": ["wireguard"]}
     }
 
 

@@ -99,7 +99,7 @@ def plan(*changes: dict[str, Any], **cluster: Any) -> Plan:
         "pod_cidrs": ("10.244.0.0/16", "2001:db8:244::/56"),
         "service_cidrs": ("10.96.0.0/16",),
         "cni": "flannel",
-        "encapsulation": "vxlan",
+        "encapsulations": ("vxlan",),
     }
     return plan_for("node", Cluster(**{**given, **cluster}), changes)
 
@@ -429,7 +429,7 @@ def test_a_table_that_comes_before_ipvs_is_replaced(nft: Module, network: Networ
     [("calico", "ipip", ("typha",)), ("cilium", "geneve", ("hubble", "ipsec")), ("flannel", "ipip", ("nodelocaldns",))],
 )
 def test_every_kind_of_rule_settles(firewall: Module, cni: str, encapsulation: str, add_ons: tuple[str, ...]) -> None:
-    state_matrix(firewall, plan=plan(cni=cni, encapsulation=encapsulation, add_ons=add_ons).to_output())
+    state_matrix(firewall, plan=plan(cni=cni, encapsulations=(encapsulation,), add_ons=add_ons).to_output())
 
 
 def test_an_etcd_group_apart_and_a_second_control_plane_settle(firewall: Module) -> None:

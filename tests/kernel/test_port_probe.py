@@ -188,7 +188,7 @@ def test_the_controller_reaches_what_administrators_may_and_no_more(
     """From the plan to the report, with the rules that the plan makes."""
     peers = {"admins": ["198.18.1.3"]}
     groups = {"kube_control_plane": ["node"], "kube_node": ["node"]}
-    made = plan_for("node", Cluster(groups, {"node": [V4]}, cni="flannel", encapsulation="ipip", peers=peers))
+    made = plan_for("node", Cluster(groups, {"node": [V4]}, cni="flannel", encapsulations=("ipip",), peers=peers))
     plans, hostvars = {"node": made.to_output()}, {"node": {"ip": V4}}
     listened = node.succeeds(state="listening", listeners=port_probe_listeners(plans, hostvars, "node"))
     targets = port_probe_targets(

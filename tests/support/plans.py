@@ -46,7 +46,7 @@ def inputs(draw: st.DrawFn) -> tuple[str, Cluster, list[dict[str, Any]]]:
         service_cidrs=draw(st.sampled_from([(), ("10.96.0.0/16",), ("10.96.0.0/16", "2001:db8:96::/112")])),
         load_balancer_cidrs=draw(st.sampled_from([(), VIRTUAL[:1], VIRTUAL])),
         cni=cni,
-        encapsulation=encapsulation,
+        encapsulations=(encapsulation,),
         add_ons=tuple(draw(st.lists(st.sampled_from(sorted(ADD_ONS)), unique=True, max_size=4))),
         peers={
             "office": draw(networks()),

@@ -26,8 +26,8 @@ def running(cni: str) -> dict[str, Any]:
 
 
 SEEN = {
-    "calico": {"encapsulation": "ipip", "port": 0, "add_ons": ["typha", "bgp"]},
-    "cilium": {"encapsulation": "geneve", "port": 6082, "add_ons": []},
+    "calico": {"encapsulations": ["ipip"], "port": 0, "add_ons": ["typha", "bgp"]},
+    "cilium": {"encapsulations": ["geneve"], "port": 6082, "add_ons": []},
 }
 # Variables as people set them, and what of the plan is the CNI's and its add-ons' then.
 FOLLOWED: list[tuple[dict[str, Any], list[str]]] = [
@@ -61,6 +61,30 @@ FOLLOWED: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"cni_plugin": "cilium", "cilium_tunnel": "none", "node_firewall_add_ons": ["hubble", "mutual-auth"]},
         ["cilium-health 4240", "cilium-hubble 4244", "cilium-mutual-auth 4250"],
+    ),
+    # A first run, before anything can be seen.
+    (
+        {"cni_plugin": "calico", "calico_pools": [{"name": "a", "cidr": "10.244.0.0/16", "encapsulation": "IPIP"}]},
+        ["calico-bgp 179", "calico-ipip ", "calico-typha 5473"],
+    ),
+    (
+        {
+            "cni_plugin": "calico",
+            "calico_bgp": True,
+            "calico_pools": [{"encapsulation": "IPIP"}, {"encapsulation": "VXLAN"}],
+        },
+        ["calico-bgp 179", "calico-ipip ", "calico-typha 5473", "calico-vxlan 4789"],
+    ),
+    (
+        {"cni_plugin": "calico", "calico_encapsulation": "None", "calico_linux_dataplane": "BPF"},
+        ["calico-bgp 179", "calico-ebpf-vxlan 4789", "calico-typha 5473"],
+    ),
+    (
+        {
+            "cni_plugin": "cilium",
+            "cilium_values": {"tunnelProtocol": "geneve", "encryption": {"enabled": True, "type": "wireguard"}},
+        },
+        ["cilium-geneve 6081", "cilium-health 4240", "cilium-hubble 4244", "cilium-wireguard 51871"],
     ),
     # Nothing is set, and this runs.
     (running("calico"), ["calico-bgp 179", "calico-ipip ", "calico-typha 5473"]),

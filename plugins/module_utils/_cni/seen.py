@@ -70,14 +70,14 @@ def flannel_network(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """How Flannel, or Flannel in Canal, carries packets.
 
     :param configuration: the ConfigMap with ``net-conf.json``.
-    :returns: ``encapsulation``, ``port`` (0 where it is not told) and ``add_ons``, as the port matrix has them; nothing
-        when the ConfigMap does not tell it.
+    :returns: ``encapsulations``, ``port`` (0 where it is not told) and ``add_ons``, as the port matrix has them;
+        nothing when the ConfigMap does not tell it.
     """
     try:
         backend = json.loads((configuration.get("data") or {})["net-conf.json"])["Backend"]
         # flannel, pkg/subnet/config.go: without a type it is udp.
         kind = str(backend.get("Type") or "udp")
-        return {"encapsulation": kind, "port": int(backend.get("Port") or 0), "add_ons": []}
+        return {"encapsulations": [kind], "port": int(backend.get("Port") or 0), "add_ons": []}
     except (KeyError, ValueError, TypeError, AttributeError):
         return {}
 
@@ -103,7 +103,7 @@ def cilium_network(configuration: Mapping[str, Any]) -> dict[str, Any]:
     }
     port = str(data.get("tunnel-port") or "")
     return {
-        "encapsulation": "native" if native else str(tunnel),
+        "encapsulations": ["native" if native else str(tunnel)],
         "port": int(port) if port.isdigit() else 0,
         "add_ons": [name for name, there in says.items() if there],
     }
@@ -121,10 +121,10 @@ def calico_network(
     :param config_maps: by name, those that the DaemonSet's environment is from.
     :param pools: its pools, those included that give no new addresses, for their pods are there still.
     :param felix: the default FelixConfiguration.
-    :returns: as :func:`flannel_network`; nothing without pools, and where some are in VXLAN and others in IP in IP.
+    :returns: as :func:`flannel_network`, with as many encapsulations as the pools have; nothing without pools.
     """
-    encapsulation = _calico_encapsulation(pools)
-    if not encapsulation:
+    encapsulations = _calico_encapsulations(pools)
+    if not encapsulations:
         return {}
     environment = _environment(agent, config_maps)
     settings = felix.get("spec") or {}
@@ -136,14 +136,14 @@ def calico_network(
         "calico-ebpf": bool(settings.get("bpfEnabled")),
     }
     return {
-        "encapsulation": encapsulation,
+        "encapsulations": encapsulations,
         "port": int(settings.get("vxlanPort") or 0),
         "add_ons": [name for name, there in says.items() if there],
     }
 
 
-def _calico_encapsulation(pools: Iterable[Mapping[str, Any]]) -> str:
-    """The one encapsulation of all pools, Always before CrossSubnet; a pool without one needs nothing but routes."""
+def _calico_encapsulations(pools: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The encapsulations of all pools, Always before CrossSubnet; a pool without one needs nothing but routes."""
     modes: dict[str, set[str]] = {"vxlan": set(), "ipip": set()}
     count = 0
     for pool in pools:
@@ -151,9 +151,9 @@ def _calico_encapsulation(pools: Iterable[Mapping[str, Any]]) -> str:
         for name, mode in modes.items():
             mode.add(str(pool["spec"].get(f"{name}Mode") or "Never"))
     used = [name for name, mode in modes.items() if mode - {"Never"}]
-    if len(used) > 1 or not count:
-        return ""
-    return "none" if not used else used[0] + ("" if "Always" in modes[used[0]] else "-crosssubnet")
+    if not count:
+        return []
+    return [name + ("" if "Always" in modes[name] else "-crosssubnet") for name in used] or ["none"]
 
 
 def _sources(agent: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:

@@ -17,7 +17,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.errors
 from ansible_collections.netops.kubernetes.plugins.module_utils._firewall.ports import ENCAPSULATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # Of a cluster that has no CNI yet, as role cni has it.
 FIRST = "flannel"
@@ -32,9 +32,8 @@ WORDS = {
     },
     "cilium": {"none": "native"},
 }
-ENCAPSULATION_VARIABLES = {"flannel": "flannel_backend", "calico": "calico_encapsulation", "cilium": "cilium_tunnel"}
 # What the roles take, and for Canal its manifest, where nobody says it.
-DEFAULT_ENCAPSULATIONS = {"flannel": "vxlan", "calico": "vxlan", "cilium": "vxlan", "canal": "vxlan"}
+DEFAULT_ENCAPSULATIONS = dict.fromkeys(("flannel", "calico", "cilium", "canal"), ("vxlan",))
 DEFAULT_ADD_ONS = {"calico": ("typha",), "cilium": ("hubble",)}
 # Rules about the port of the tunnel; Flannel's back-end udp has a port of its own.
 UDP = ("flannel-udp",)
@@ -51,21 +50,26 @@ class Network:
     """What of a plan is about the CNI.
 
     :param cni: such as ``flannel``.
-    :param encapsulation: in the words of the port matrix.
+    :param encapsulations: in the words of the port matrix.
     :param ports: other ports than the matrix has, by rule id.
     :param add_ons: what the CNI brings to the nodes.
     :param notices: where what is said differs from what runs, in sentences.
     """
 
     cni: str
-    encapsulation: str
+    encapsulations: tuple[str, ...]
     ports: Mapping[str, int]
     add_ons: tuple[str, ...]
     notices: tuple[str, ...]
 
     def to_output(self) -> dict[str, Any]:
         """The same as plain lists and mappings."""
-        return {**asdict(self), "add_ons": list(self.add_ons), "notices": list(self.notices)}
+        return {
+            **asdict(self),
+            "encapsulations": list(self.encapsulations),
+            "add_ons": list(self.add_ons),
+            "notices": list(self.notices),
+        }
 
 
 def network_for(
@@ -94,17 +98,18 @@ def network_for(
             "Correct cni_plugin; or set node_firewall_cni, if you mean it",
         )
     live = cnis.get(cni) or {}
-    said = _said_encapsulation(cni, asked.get("encapsulation") or "", told)
-    encapsulation = said or str(live.get("encapsulation") or "") or DEFAULT_ENCAPSULATIONS.get(cni, "")
-    notices = [*_of_others(cni, others), *_of_unknown(cni), *_of_encapsulation(cni, said, live)]
+    runs = tuple(live.get("encapsulations") or ())
+    said = (asked["encapsulation"],) if asked.get("encapsulation") else _said_encapsulations(cni, told)
+    encapsulations = said or runs or DEFAULT_ENCAPSULATIONS.get(cni, ())
+    notices = [*_of_others(cni, others), *_of_unknown(cni), *_of_encapsulations(cni, said, runs)]
     # A port that is seen is that of the encapsulation that is seen.
-    live_port = int(live.get("port") or 0) if _same(encapsulation, live) else 0
-    is_udp = cni == "flannel" and encapsulation == "udp"
+    live_port = int(live.get("port") or 0) if _kinds(encapsulations) & _kinds(runs) else 0
+    is_udp = cni == "flannel" and encapsulations == ("udp",)
     port = 0 if is_udp else _said_port(cni, told)
-    notices += _of_port(cni, port, live_port, encapsulation)
+    notices += _of_port(cni, port, live_port, encapsulations)
     rules = UDP if is_udp else TUNNELS.get(cni, ())
     ports = dict.fromkeys(rules, port or live_port) if port or live_port else {}
-    return Network(cni, encapsulation, ports, _add_ons(cni, told, live), tuple(notices))
+    return Network(cni, encapsulations, ports, _add_ons(cni, told, live), tuple(notices))
 
 
 def _only(cnis: Mapping[str, Any], unread: str) -> str:
@@ -126,14 +131,37 @@ def _only(cnis: Mapping[str, Any], unread: str) -> str:
     return next(iter(cnis), FIRST)
 
 
-def _said_encapsulation(cni: str, asked: str, told: Mapping[str, Any]) -> str:
-    said = str(told.get(ENCAPSULATION_VARIABLES.get(cni, ""), ""))
-    return asked or WORDS.get(cni, {}).get(said, said)
+def _said_encapsulations(cni: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    """How packets go between nodes as the CNI's role is told; none where it is not."""
+    if cni == "calico":
+        said = _said_of_pools(told)
+    elif cni == "cilium":
+        said = _said_of_tunnel(told)
+    else:
+        said = [told.get("flannel_backend")] if cni == "flannel" else []
+    words = WORDS.get(cni, {})
+    return tuple(dict.fromkeys(words.get(str(one), str(one)) for one in said if one))
 
 
-def _same(encapsulation: str, live: Mapping[str, Any]) -> bool:
-    """Whether what is seen needs the ports of an encapsulation; within a network or not, they are the same."""
-    return encapsulation.partition("-")[0] == str(live.get("encapsulation") or "").partition("-")[0]
+def _said_of_pools(told: Mapping[str, Any]) -> list[Any]:
+    """The encapsulations of Calico's pools; beside others one without any needs nothing but routes."""
+    said = told.get("calico_encapsulation")
+    found = [pool.get("encapsulation") or said or "VXLAN" for pool in told.get("calico_pools") or []] or [said]
+    return [one for one in found if one != "None"] or found
+
+
+def _said_of_tunnel(told: Mapping[str, Any]) -> list[Any]:
+    """Cilium's tunnel, or none of it; a value of the chart wins over the role's setting."""
+    values, tunnel = told.get("cilium_values") or {}, told.get("cilium_tunnel")
+    routing, protocol = values.get("routingMode"), values.get("tunnelProtocol")
+    if routing == "native" or (tunnel == "none" and not routing):
+        return ["none"]
+    return [protocol or (tunnel if tunnel != "none" else None) or ("vxlan" if routing else None)]
+
+
+def _kinds(encapsulations: Iterable[str]) -> set[str]:
+    """What needs ports of its own; within a network or not, they are the same."""
+    return {one.partition("-")[0] for one in encapsulations}
 
 
 def _said_port(cni: str, told: Mapping[str, Any]) -> int:
@@ -148,19 +176,48 @@ def _said_port(cni: str, told: Mapping[str, Any]) -> int:
 
 def _add_ons(cni: str, told: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[str, ...]:
     """What is said of each, else what is seen, else what the role brings by itself."""
-    mode = told.get("calico_mode")
-    said = {
-        # The operator always brings Typha.
-        "calico": {
-            "typha": None if mode is None else mode == "operator",
-            "wireguard": told.get("calico_wireguard"),
-            "bgp": told.get("calico_bgp"),
-        },
-        "cilium": {"hubble": told.get("cilium_hubble"), "wireguard": told.get("cilium_wireguard")},
-    }.get(cni, {})
+    readers = {"calico": _said_of_calico, "cilium": _said_of_cilium}
+    said = readers[cni](told) if cni in readers else {}
     there = live.get("add_ons") if live else DEFAULT_ADD_ONS.get(cni, ())
     names = [*said, *(name for name in there or () if name not in said)]
     return tuple(name for name in names if _is_wanted(said.get(name), seen=name in (there or ())))
+
+
+def _said_of_calico(told: Mapping[str, Any]) -> dict[str, Any]:
+    mode, dataplane, felix = told.get("calico_mode"), told.get("calico_linux_dataplane"), told.get("calico_felix") or {}
+    return {
+        # The operator always brings Typha.
+        "typha": mode == "operator" if mode else None,
+        "wireguard": felix.get("wireguardEnabled", told.get("calico_wireguard")),
+        "bgp": told.get("calico_bgp"),
+        "calico-ebpf": felix.get("bpfEnabled", dataplane == "BPF" if dataplane else None),
+    }
+
+
+def _said_of_cilium(told: Mapping[str, Any]) -> dict[str, Any]:
+    """By the settings, over which the chart's values win; that encryption is by IPsec, the chart has by itself."""
+    values, wireguard = told.get("cilium_values") or {}, told.get("cilium_wireguard")
+    encryption = values.get("encryption") or {}
+    is_on = encryption.get("enabled", wireguard)
+    kind = encryption.get("type") or ("wireguard" if boolean(wireguard or False, strict=False) else "ipsec")
+    on = None if is_on is None else boolean(is_on, strict=False)
+    hubble = _at(values, "hubble", "enabled")
+    balancer = values.get("loadBalancer") or {}
+    is_dispatched = balancer.get("mode") in {"dsr", "hybrid"} and balancer.get("dsrDispatch") == "geneve"
+    return {
+        "hubble": told.get("cilium_hubble") if hubble is None else hubble,
+        "wireguard": on and kind == "wireguard",
+        "ipsec": on and kind == "ipsec" if encryption else None,
+        "mutual-auth": _at(values, "authentication", "mutual", "spire", "enabled"),
+        "dsr-geneve": is_dispatched if balancer else None,
+    }
+
+
+def _at(values: Any, *names: str) -> Any:
+    """A value of the chart; nothing where it is not said."""
+    for name in names:
+        values = (values or {}).get(name)
+    return values
 
 
 def _is_wanted(said: Any, *, seen: bool) -> bool:
@@ -183,16 +240,16 @@ def _of_unknown(cni: str) -> list[str]:
     return [f"The port matrix has no ports of the CNI {cni}: if it needs any, add them to node_firewall_rules."]
 
 
-def _of_encapsulation(cni: str, said: str, live: Mapping[str, Any]) -> list[str]:
-    runs = live.get("encapsulation")
-    if not said or not runs or _same(said, live):
+def _of_encapsulations(cni: str, said: Sequence[str], runs: Sequence[str]) -> list[str]:
+    if not said or _kinds(runs) <= _kinds(said):
         return []
-    differs = f"{cni} runs with encapsulation {runs}, and the ports of {said} are opened"
-    return [f"{differs}: packets between nodes are dropped until they go by {said}."]
+    wanted = " and ".join(said)
+    differs = f"{cni} runs with encapsulation {' and '.join(runs)}, and the ports of {wanted} are opened"
+    return [f"{differs}: packets between nodes are dropped until they go by {wanted}."]
 
 
-def _of_port(cni: str, said: int, runs: int, encapsulation: str) -> list[str]:
-    if not said or not runs or said == runs or encapsulation.partition("-")[0] not in {"vxlan", "geneve"}:
+def _of_port(cni: str, said: int, runs: int, encapsulations: Sequence[str]) -> list[str]:
+    if not said or not runs or said == runs or not _kinds(encapsulations) & {"vxlan", "geneve"}:
         return []
     differs = f"{cni} runs with its tunnel at UDP port {runs}, and {said} is opened"
     return [f"{differs}: packets between nodes are dropped until they go there."]

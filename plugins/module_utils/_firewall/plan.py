@@ -53,7 +53,7 @@ class Cluster:
     :param pod_cidrs: the pod networks.
     :param service_cidrs: the Service networks.
     :param cni: such as ``flannel``.
-    :param encapsulation: such as ``vxlan``.
+    :param encapsulations: such as ``vxlan``; Calico may have one a pool.
     :param add_ons: what else runs on the nodes; one of ``ADD_ONS`` each.
     :param nodeport_range: ``low-high``.
     :param ssh_port: where sshd listens.
@@ -67,7 +67,7 @@ class Cluster:
     pod_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
     cni: str = ""
-    encapsulation: str = ""
+    encapsulations: tuple[str, ...] = ()
     add_ons: tuple[str, ...] = ()
     nodeport_range: str = "30000-32767"
     ssh_port: int = 22
@@ -259,11 +259,12 @@ def _with_somebody(rule: Rule, sets: Mapping[str, tuple[str, ...]], *, needed: b
 
 
 def _require_features(cluster: Cluster) -> None:
-    known = ENCAPSULATIONS.get(cluster.cni)
-    if known and cluster.encapsulation not in known:
+    known = ENCAPSULATIONS.get(cluster.cni, ())
+    strange = [one for one in cluster.encapsulations or ("",) if known and one not in known]
+    if strange:
         raise PlanError(
             f"CNI {cluster.cni!r}",
-            f"encapsulation {cluster.encapsulation!r}",
+            f"encapsulation {strange[0]!r}",
             f"one of {', '.join(known)}",
             "Correct node_firewall_encapsulation; traffic between nodes would be dropped",
         )
@@ -321,7 +322,7 @@ def _applies(row: PortRow, node_name: str, cluster: Cluster) -> bool:
     cni, _unused, encapsulations = row.when.partition("/")
     if cni and cni != cluster.cni:
         return False
-    if encapsulations and cluster.encapsulation not in encapsulations.split("|"):
+    if encapsulations and not set(cluster.encapsulations) & set(encapsulations.split("|")):
         return False
     if row.add_on and row.add_on not in cluster.add_ons:
         return False

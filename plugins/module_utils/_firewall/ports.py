@@ -97,6 +97,9 @@ REPLACES = {
     # On the control plane, say, with NodeLocal DNSCache on all nodes.
     "nodelocaldns-udp": "coredns-udp",
     "nodelocaldns-tcp": "coredns-tcp",
+    # Of a Calico with pools of several encapsulations.
+    "calico-bgp": "calico-vxlan-bgp",
+    "calico-vxlan": "calico-ebpf-vxlan",
 }
 
 K8S = "k8s.io/kubernetes@v1.36.3"

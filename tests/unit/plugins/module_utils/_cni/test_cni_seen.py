@@ -27,10 +27,10 @@ def flannel(**backend: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("configuration", "expected"),
     [
-        (flannel(Type="vxlan"), {"encapsulation": "vxlan", "port": 0, "add_ons": []}),
-        (flannel(Type="vxlan", Port=4789), {"encapsulation": "vxlan", "port": 4789, "add_ons": []}),
-        (flannel(Type="wireguard"), {"encapsulation": "wireguard", "port": 0, "add_ons": []}),
-        (flannel(), {"encapsulation": "udp", "port": 0, "add_ons": []}),
+        (flannel(Type="vxlan"), {"encapsulations": ["vxlan"], "port": 0, "add_ons": []}),
+        (flannel(Type="vxlan", Port=4789), {"encapsulations": ["vxlan"], "port": 4789, "add_ons": []}),
+        (flannel(Type="wireguard"), {"encapsulations": ["wireguard"], "port": 0, "add_ons": []}),
+        (flannel(), {"encapsulations": ["udp"], "port": 0, "add_ons": []}),
         ({"data": {"net-conf.json": "{"}}, {}),
         ({"data": {"net-conf.json": "[]"}}, {}),
         ({"data": {}}, {}),
@@ -45,7 +45,7 @@ def test_flannel_as_upstream_publishes_it() -> None:
     documents = yaml.safe_load_all((MIRROR / "flannel/v0.28.9/kube-flannel.yml").read_text())
     [configuration] = [one for one in documents if one["kind"] == "ConfigMap"]
     assert configuration["metadata"]["name"] == "kube-flannel-cfg"
-    assert flannel_network(configuration)["encapsulation"] == "vxlan"
+    assert flannel_network(configuration)["encapsulations"] == ["vxlan"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_flannel_as_upstream_publishes_it() -> None:
     ],
 )
 def test_cilium(data: dict[str, str], encapsulation: str, port: int, add_ons: list[str]) -> None:
-    assert cilium_network({"data": data}) == {"encapsulation": encapsulation, "port": port, "add_ons": add_ons}
+    assert cilium_network({"data": data}) == {"encapsulations": [encapsulation], "port": port, "add_ons": add_ons}
 
 
 def test_a_cilium_that_says_nothing() -> None:
@@ -87,20 +87,21 @@ def pool(**modes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("pools", "expected"),
     [
-        ([pool(vxlanMode="Always", ipipMode="Never")], "vxlan"),
-        ([pool(vxlanMode="CrossSubnet")], "vxlan-crosssubnet"),
-        ([pool(vxlanMode="CrossSubnet"), pool(vxlanMode="Always")], "vxlan"),
-        ([pool(ipipMode="Always")], "ipip"),
-        ([pool(ipipMode="CrossSubnet"), pool()], "ipip-crosssubnet"),
-        ([pool(ipipMode="Never", vxlanMode="Never")], "none"),
-        ([pool(ipipMode="Always", disabled=True)], "ipip"),
-        # One plan has one encapsulation; a user has to say which, and open the other's ports himself.
-        ([pool(ipipMode="Always"), pool(vxlanMode="Always")], None),
+        ([pool(vxlanMode="Always", ipipMode="Never")], ["vxlan"]),
+        ([pool(vxlanMode="CrossSubnet")], ["vxlan-crosssubnet"]),
+        ([pool(vxlanMode="CrossSubnet"), pool(vxlanMode="Always")], ["vxlan"]),
+        ([pool(ipipMode="Always")], ["ipip"]),
+        ([pool(ipipMode="CrossSubnet"), pool()], ["ipip-crosssubnet"]),
+        ([pool(ipipMode="Never", vxlanMode="Never")], ["none"]),
+        ([pool(ipipMode="Always", disabled=True)], ["ipip"]),
+        ([pool(ipipMode="Always"), pool(vxlanMode="CrossSubnet"), pool()], ["vxlan-crosssubnet", "ipip"]),
         ([], None),
     ],
 )
-def test_the_encapsulation_of_calico_is_that_of_its_pools(pools: list[dict[str, Any]], expected: str | None) -> None:
-    assert calico_network(agent(), {}, pools, {}).get("encapsulation") == expected
+def test_the_encapsulations_of_calico_are_those_of_its_pools(
+    pools: list[dict[str, Any]], expected: list[str] | None
+) -> None:
+    assert calico_network(agent(), {}, pools, {}).get("encapsulations") == expected
 
 
 def test_what_calico_brings_is_told_by_its_agents_and_felix() -> None:
@@ -108,7 +109,7 @@ def test_what_calico_brings_is_told_by_its_agents_and_felix() -> None:
     vxlan = [pool(vxlanMode="Always")]
     felix = {"spec": {"vxlanPort": 4790, "wireguardEnabled": True, "bpfEnabled": True}}
     found = calico_network(agent(**typha), {}, vxlan, felix)
-    assert found == {"encapsulation": "vxlan", "port": 4790, "add_ons": ["typha", "bgp", "wireguard", "calico-ebpf"]}
+    assert found == {"encapsulations": ["vxlan"], "port": 4790, "add_ons": ["typha", "bgp", "wireguard", "calico-ebpf"]}
     assert calico_network(agent(CALICO_NETWORKING_BACKEND="vxlan"), {}, vxlan, {})["add_ons"] == []
 
 

@@ -35,7 +35,7 @@ CLUSTER = Cluster(
     pod_cidrs=("10.244.0.0/16",),
     service_cidrs=("10.96.0.0/16",),
     cni="flannel",
-    encapsulation="vxlan",
+    encapsulations=("vxlan",),
 )
 
 
@@ -61,11 +61,21 @@ def test_a_control_plane_node_and_a_worker() -> None:
     assert ids("worker") == [*BASE, "kubelet", "kube-proxy-health", "nodeport-tcp", "nodeport-udp", "flannel-vxlan"]
 
 
+def test_a_calico_of_several_encapsulations_has_the_ports_of_each() -> None:
+    """And each once, though two rows are about BGP, and two about VXLAN."""
+    several = replace(CLUSTER, cni="calico", encapsulations=("vxlan", "ipip"), add_ons=("bgp", "calico-ebpf"))
+    assert [one for one in ids("worker", several) if one.startswith("calico")] == [
+        "calico-bgp",
+        "calico-ipip",
+        "calico-vxlan",
+    ]
+
+
 @pytest.mark.parametrize(
     ("encapsulation", "port"), [("vxlan", "8472"), ("udp", "8285"), ("wireguard", "51820-51821"), ("host-gw", None)]
 )
 def test_the_ports_of_flannel_follow_its_encapsulation(encapsulation: str, port: str | None) -> None:
-    plan = plan_for("worker", replace(CLUSTER, encapsulation=encapsulation))
+    plan = plan_for("worker", replace(CLUSTER, encapsulations=(encapsulation,)))
     assert [rule.ports for rule in plan.rules if rule.id.startswith("flannel")] == ([port] if port else [])
 
 
@@ -103,8 +113,8 @@ def test_the_ports_of_flannel_follow_its_encapsulation(encapsulation: str, port:
 def test_the_ports_of_a_cni_and_of_add_ons(
     cni: str, encapsulation: str, add_ons: tuple[str, ...], expected: list[str]
 ) -> None:
-    base = set(ids("worker", replace(CLUSTER, cni="", encapsulation="")))
-    plan = plan_for("worker", replace(CLUSTER, cni=cni, encapsulation=encapsulation, add_ons=add_ons))
+    base = set(ids("worker", replace(CLUSTER, cni="", encapsulations=())))
+    plan = plan_for("worker", replace(CLUSTER, cni=cni, encapsulations=(encapsulation,), add_ons=add_ons))
     assert [f"{rule.id} {rule.protocol} {rule.ports}" for rule in plan.rules if rule.id not in base] == expected
 
 
@@ -246,9 +256,9 @@ BAD_CLUSTERS: list[tuple[dict[str, Any], str]] = [
     ({"ssh_port": 10250}, "tcp 10250 is also what rule 'ssh' is about"),
     ({"ports": {"flannel-vxlan": "vxlan"}}, "rule 'flannel-vxlan': ports 'vxlan'"),
     ({"ports": {"kubelet": "10256"}}, "is also what rule 'kubelet' is about"),
-    ({"encapsulation": "VXLAN"}, "CNI 'flannel': encapsulation 'VXLAN'; expected one of vxlan"),
-    ({"cni": "calico", "encapsulation": ""}, "CNI 'calico': encapsulation ''"),
-    ({"cni": "cilium", "encapsulation": "ipip"}, "CNI 'cilium': encapsulation 'ipip'; expected one of vxlan, geneve"),
+    ({"encapsulations": ("VXLAN",)}, "CNI 'flannel': encapsulation 'VXLAN'; expected one of vxlan"),
+    ({"cni": "calico", "encapsulations": ()}, "CNI 'calico': encapsulation ''"),
+    ({"cni": "cilium", "encapsulations": ("vxlan", "ipip")}, "CNI 'cilium': encapsulation 'ipip'; expected one of"),
     ({"load_balancer_cidrs": ("203.0.113.1/28",)}, "peer set 'load_balancers': '203.0.113.1/28' has host bits set"),
     ({"load_balancer_cidrs": ("192.0.2.0/28",)}, "network 192.0.2.0/28 of load balancers: it overlaps address"),
     ({"load_balancer_cidrs": ("2001:db8::/64",)}, "it overlaps address 2001:db8::1 of node 'cp'"),

@@ -21,7 +21,7 @@ CLUSTER = Cluster(
     groups={"kube_control_plane": ["cp"], "kube_node": ["w1", "w2"]},
     addresses={"cp": ["192.0.2.1", "2001:db8::1"], "w1": ["192.0.2.2", "2001:db8::2"], "w2": ["192.0.2.3"]},
     cni="flannel",
-    encapsulation="vxlan",
+    encapsulations=("vxlan",),
 )
 PLANS = {name: plan_for(name, CLUSTER).to_output() for name in CLUSTER.addresses}
 HOSTVARS: dict[str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ def test_a_node_listens_on_what_stands_for_its_plan() -> None:
 
 
 def test_what_has_no_ports_is_listened_on_and_probed() -> None:
-    cluster = replace(CLUSTER, encapsulation="ipsec", add_ons=("sctp",))
+    cluster = replace(CLUSTER, encapsulations=("ipsec",), add_ons=("sctp",))
     plans = {name: plan_for(name, cluster).to_output() for name in CLUSTER.addresses}
     wanted = port_probe_listeners(plans, HOSTVARS, "cp")
     assert {"protocol": "esp", "port": 0, "addresses": ["192.0.2.1", "2001:db8::1"]} in wanted
