@@ -54,7 +54,7 @@ def test_an_archive_is_read_by_every_python(tmp_path: Path, python: str) -> None
 
 def test_what_is_made_is_this_users_own(tmp_path: Path) -> None:
     with unpacked(str(archive(tmp_path, *CHART)), "") as chart:
-        assert not (chart / "Chart.yaml").stat().st_mode & 0o7133
+        assert not (chart / "Chart.yaml").stat().st_mode & 0o4111
     assert not chart.exists()
 
 
