@@ -9,6 +9,7 @@ import json
 import random
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional
@@ -19,6 +20,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access imp
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.library import (
     library_configuration,
     library_pool,
+    library_websocket,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
     MANAGER,
@@ -50,6 +52,8 @@ BUILT_IN = {
 PATIENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 8.0
 CONFLICTS_SHOWN = 20
+# Channels of a program in a container (k8s.io/apimachinery, remotecommand).
+STDOUT, STDERR, STATUS = 1, 2, 3
 # Names without contents (k8s.io/apimachinery, meta/v1): a page of these is small.
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONTENT_TYPES = {
@@ -235,57 +239,52 @@ class KubeClient:
 
         It reaches the pod through its kubelet, so no network policy is in its way.
 
-        :param timeout: seconds for the program to end.
-        :raises KubeError: it cannot be run, or does not end in time.
+        :param timeout: seconds until the program has ended, of which the connection is a part.
+        :raises NetopsError: it cannot be run, or does not end in time, or the library for it is missing.
         """
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.stream.ws_client import websocket_call
-        from websocket import WebSocketBadStatusException, WebSocketException
+        configuration = self._configured()
+        from websocket import WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
         path = self.path("v1", "Pod", namespace, pod) + "/exec"
         query = [("command", word) for word in command]
         query += [("container", container), ("stdout", "true"), ("stderr", "true")]
-        # With the older protocol the API server hands the stream on as it is, whatever its version and the kubelet's.
-        headers = {**self._headers, "sec-websocket-protocol": "v4.channel.k8s.io"}
         subject = f"{command[0]} in pod '{namespace}/{pod}'"
         with self._lock:
             self.requests += 1
+        deadline = time.monotonic() + timeout
+        url = f"{self._server}{path}?{urlencode(query)}"
+        # With the older protocol the API server hands the stream on as it is, whatever its version and the kubelet's.
+        headers = ["sec-websocket-protocol: v4.channel.k8s.io"]
+        headers += [f"{name}: {value}" for name, value in self._headers.items()]
         try:
-            stream = websocket_call(
-                self._configured(),
-                "GET",
-                f"{self._server}{path}",
-                query_params=query,
-                headers=headers,
-                _preload_content=False,
-            )
-        except ApiException as error:
-            # It tells no status itself, and of the answer only a part, behind the headers.
-            refusal = error.__context__
-            status = refusal.status_code if isinstance(refusal, WebSocketBadStatusException) else 0
+            with closing(library_websocket(configuration, url, headers, timeout)) as stream:
+                channels = _received(stream, deadline)
+        except WebSocketBadStatusException as error:
             # websocket-client before 1.6 drops it.
-            answer = (getattr(refusal, "resp_body", None) or b"").decode("utf-8", "replace")
-            said = _status_of(answer).get("message") or answer or str(error.reason)
+            answer = (getattr(error, "resp_body", None) or b"").decode("utf-8", "replace")
+            said = _status_of(answer).get("message") or answer or f"HTTP {error.status_code}"
             refused = KubeError(
                 subject,
                 f"it cannot be run: {' '.join(said.split())[:300]}",
                 "a running container, and permission",
                 "Grant get and create on pods/exec, or look at the pod and its node's kubelet",
             )
-            raise _with_status(refused, status) from error
-        try:
-            stream.run_forever(timeout=timeout)
-            ended = not stream.is_open()
-            output, errors, status = (stream.read_channel(channel) for channel in (1, 2, 3))
+            raise _with_status(refused, error.status_code) from error
+        except (TimeoutError, WebSocketTimeoutException) as error:
+            raise KubeError(
+                subject,
+                f"it did not end within {timeout:.0f} s",
+                "an exit code",
+                "Look at the pod and its node's kubelet",
+            ) from error
         except (OSError, WebSocketException) as error:
             raise KubeError(subject, f"the connection broke: {error}") from error
-        finally:
-            stream.close()
+        status = channels[STATUS]
         code = exit_code(status)
         if code is None:
-            seen = status.strip() or ("nobody said how it ended" if ended else f"it did not end within {timeout:.0f} s")
+            seen = status.strip() or "nobody said how it ended"
             raise KubeError(subject, seen, "an exit code", "Look at the pod and its node's kubelet")
-        return Executed(code, output + errors)
+        return Executed(code, channels[STDOUT] + channels[STDERR])
 
     # ---- discovery ------------------------------------------------------------------------------------------
 
@@ -579,6 +578,28 @@ def _lines(answer: Any) -> Iterator[Any]:
     for piece in answer.stream(amt=None):
         *whole, rest = (rest + piece).split(b"\n")
         yield from (json.loads(line) for line in whole if line)
+
+
+def _received(stream: Any, deadline: float) -> dict[int, str]:
+    """What a container's program says until the server closes the stream, by channel.
+
+    :param stream: a websocket.
+    :param deadline: by ``time.monotonic``.
+    :raises TimeoutError: it is over.
+    """
+    from websocket import ABNF
+
+    said = {STDOUT: b"", STDERR: b"", STATUS: b""}
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        stream.settimeout(left)
+        kind, message = stream.recv_data()
+        if kind == ABNF.OPCODE_CLOSE:
+            return {channel: content.decode("utf-8", "replace") for channel, content in said.items()}
+        if message and message[0] in said:
+            said[message[0]] += message[1:]
 
 
 def _root(api_version: str) -> str:

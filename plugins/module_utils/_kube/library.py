@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access import REMEDY, AccessError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def library_configuration(params: Mapping[str, Any]) -> Any:
@@ -56,6 +58,39 @@ def library_pool(configuration: Any, connections: int) -> Any:
 
     configuration.connection_pool_maxsize = connections
     return kubernetes.client.ApiClient(configuration).rest_client.pool_manager.connection_from_url(configuration.host)
+
+
+def library_websocket(configuration: Any, url: str, headers: Sequence[str], timeout: float) -> Any:
+    """An open websocket to the server, with the library's configuration and by the library that it brings along.
+
+    Not by ``kubernetes.stream``, which lets nobody limit how long connection, TLS and handshake take.
+
+    :param url: with ``http`` or ``https``.
+    :param timeout: seconds for each of them, and for what is received, until its ``settimeout`` says otherwise.
+    :raises OSError: or ``WebSocketException``: it cannot be opened.
+    """
+    from websocket import create_connection
+
+    tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE}
+    if not configuration.verify_ssl:
+        tls["check_hostname"] = False
+    said = {
+        "ca_certs": configuration.ssl_ca_cert,
+        "certfile": configuration.cert_file,
+        "keyfile": configuration.key_file,
+        "server_hostname": configuration.tls_server_name,
+    }
+    tls |= {option: value for option, value in said.items() if value}
+    options: dict[str, Any] = {}
+    if configuration.proxy:
+        proxy = urlsplit(configuration.proxy)
+        options = {"http_proxy_host": proxy.hostname, "http_proxy_port": proxy.port, "http_proxy_timeout": timeout}
+        if proxy.username:
+            options["http_proxy_auth"] = (unquote(proxy.username), unquote(proxy.password or ""))
+        if configuration.no_proxy:
+            options["http_no_proxy"] = configuration.no_proxy.split(",")
+    # http becomes ws, and https wss.
+    return create_connection("ws" + url[len("http") :], timeout=timeout, sslopt=tls, header=list(headers), **options)
 
 
 def _load_kubeconfig(config: Any, configuration: Any, params: Mapping[str, Any]) -> None:
