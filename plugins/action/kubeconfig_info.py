@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         )
         result: dict[str, Any] = super().run(tmp, task_vars)
         own = Path(asked["path"]).expanduser()
-        if own.exists() or own != Path(DEFAULT_FILE).expanduser():
+        if own != Path(DEFAULT_FILE).expanduser() or is_there(own):
             return {**result, "changed": False, "path": str(own), "read_from_node": False}
         text = self._read(asked["node_path"], task_vars)
         try:
@@ -53,6 +53,20 @@ class ActionModule(ActionBase):
                 ", or let Ansible become root on the node."
             )
         return base64.b64decode(found["content"]).decode()
+
+
+def is_there(path: Path) -> bool:
+    """Whether the controller has this file.
+
+    :raises AnsibleActionFail: its folder may not be entered.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise AnsibleActionFail(
+            f"kubeconfig {str(path)!r}: it cannot be read: {error.strerror}. Set kubernetes_kubeconfig (or "
+            "K8S_AUTH_KUBECONFIG) to a file that this user may read, or HOME to this user's own."
+        ) from error
 
 
 def written(text: str) -> str:

@@ -41,7 +41,7 @@ def unpacked(reference: str, checksum: str) -> Iterator[Path]:
     :param checksum: ``sha256:HEX``; a URL must have one.
     :raises NetopsError: there is no chart, or it has another checksum.
     """
-    if Path(reference).is_dir():
+    if _is_folder(reference):
         yield _chart(Path(reference), reference)
         return
     content = contents_of(reference, checksum)[0][1]
@@ -52,6 +52,17 @@ def unpacked(reference: str, checksum: str) -> Iterator[Path]:
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise CiliumError(f"chart {reference!r}", f"it cannot be unpacked: {error}", "a chart as .tgz") from error
         yield _chart(Path(folder, RELEASE), reference)
+
+
+def _is_folder(reference: str) -> bool:
+    try:
+        return Path(reference).is_dir()
+    except OSError as error:
+        raise _unreadable(reference, error) from error
+
+
+def _unreadable(reference: str, error: OSError) -> CiliumError:
+    return CiliumError(f"chart {reference!r}", f"it cannot be read: {error.strerror}", remedy="Let this user read it")
 
 
 def _extract(archive: tarfile.TarFile, folder: Path) -> None:
@@ -73,7 +84,11 @@ def _extract(archive: tarfile.TarFile, folder: Path) -> None:
 
 
 def _chart(folder: Path, reference: str) -> Path:
-    if not (folder / "Chart.yaml").is_file():
+    try:
+        is_chart = (folder / "Chart.yaml").is_file()
+    except OSError as error:
+        raise _unreadable(reference, error) from error
+    if not is_chart:
         raise CiliumError(f"chart {reference!r}", "it has no Chart.yaml", "the chart of Cilium as a folder or .tgz")
     return folder
 

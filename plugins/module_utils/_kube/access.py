@@ -145,7 +145,7 @@ def _merged(files: str, subject: str) -> dict[str, Any]:
     config: dict[str, Any] = {section: {} for section in SECTIONS}
     config["current-context"] = ""
     paths = [Path(name).expanduser() for name in files.split(os.pathsep) if name]
-    there = [path for path in paths if path.exists()]
+    there = [path for path in paths if _is_there(path, subject)]
     if not there:
         raise AccessError(subject, "there is no such file", "a kubeconfig with the wanted context", REMEDY)
     for path in there:
@@ -188,11 +188,23 @@ def _content(entry: Mapping[str, Any], field: str, folder: Path, subject: str) -
     return _read(folder / entry[field], subject) if entry.get(field) else b""
 
 
+def _is_there(path: Path, subject: str) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        # Below a folder that this user may not enter.
+        raise _unreadable(path, subject, error) from error
+
+
 def _read(path: Path, subject: str) -> bytes:
     try:
         return path.expanduser().read_bytes()
     except OSError as error:
-        raise AccessError(subject, f"{str(path)!r} cannot be read: {error.strerror}", remedy=REMEDY) from error
+        raise _unreadable(path, subject, error) from error
+
+
+def _unreadable(path: Path, subject: str, error: OSError) -> AccessError:
+    return AccessError(subject, f"{str(path)!r} cannot be read: {error.strerror}", remedy=REMEDY)
 
 
 def _authorization(user: Mapping[str, Any], folder: Path, subject: str) -> str:

@@ -113,7 +113,11 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ManifestError(f"src {str(file)!r}", f"it cannot be read: {error.strerror}") from error
+        raise _closed(file, error) from error
+
+
+def _closed(path: Path, error: OSError) -> ManifestError:
+    return ManifestError(f"src {str(path)!r}", f"it cannot be read: {error.strerror}", remedy="Let this user read it")
 
 
 def _text(content: bytes, name: str) -> str:
@@ -126,11 +130,15 @@ def _text(content: bytes, name: str) -> str:
 def files_of(path: Path) -> list[Path]:
     """The file itself, or the YAML and JSON files of a folder in the order of their names.
 
-    :raises ManifestError: there is nothing.
+    :raises ManifestError: there is nothing, or it cannot be read.
     """
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in {".yml", ".yaml", ".json"})
-    if not path.is_file():
+    try:
+        if path.is_dir():
+            return sorted(file for file in path.iterdir() if file.suffix in {".yml", ".yaml", ".json"})
+        is_file = path.is_file()
+    except OSError as error:
+        raise _closed(path, error) from error
+    if not is_file:
         raise ManifestError(f"src {str(path)!r}", "it is neither a file nor a folder", remedy="Correct the path")
     return [path]
 

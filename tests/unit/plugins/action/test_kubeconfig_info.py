@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleActionFail
+from ansible_collections.netops.kubernetes.plugins.action.kubeconfig_info import is_there
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.access import (
     AccessError,
     elsewhere,
@@ -102,3 +104,9 @@ def test_where_there_is_none_at_all_both_places_are_named(home: Path) -> None:
 def test_what_is_no_kubeconfig_is_named(text: str) -> None:
     with pytest.raises(AccessError, match=r"kubeconfig 'admin\.conf': no server is named in it"):
         elsewhere(text, "https://192.0.2.9", "admin.conf")
+
+
+def test_a_file_in_a_closed_folder_is_named(closed: Path) -> None:
+    """Where HOME is another user's, such as root's."""
+    with pytest.raises(AnsibleActionFail, match=r"config': it cannot be read: Permission denied\. Set kubernetes_kube"):
+        is_there(closed / "config")

@@ -88,3 +88,12 @@ def test_half_an_archive_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(CiliumError, match="it cannot be unpacked"), unpacked(str(path), ""):
         pass
+
+
+def test_a_chart_that_may_not_be_read_is_named(closed: Path) -> None:
+    for reference in (closed, closed / "cilium.tgz"):
+        with (
+            pytest.raises(CiliumError, match=f"chart '{reference}': it cannot be read: Permission denied"),
+            unpacked(str(reference), ""),
+        ):
+            pass

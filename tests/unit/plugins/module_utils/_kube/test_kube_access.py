@@ -173,6 +173,11 @@ def test_what_is_wrong_with_credentials_is_named(
     assert message in str(refused.value)
 
 
+def test_a_kubeconfig_in_a_closed_folder_cannot_be_read(closed: Path) -> None:
+    with pytest.raises(AccessError, match=r"config' cannot be read: Permission denied\. Set kubeconfig"):
+        read_kubeconfig(str(closed / "config"))
+
+
 # ---- a real server that asks for certificates ----------------------------------------------------------------------
 
 

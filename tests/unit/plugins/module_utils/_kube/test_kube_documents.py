@@ -167,3 +167,9 @@ def test_a_mapping_may_hold_what_json_does_not_have() -> None:
     thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "one"}, "spec": {"a": float("inf")}}
     with pytest.raises(ManifestError, match=r"Thing 'one': spec\.a is inf, which is no number"):
         load([thing], [])
+
+
+def test_what_may_not_be_read_is_named(closed: Path) -> None:
+    for source in (closed, closed / "one.yml"):
+        with pytest.raises(ManifestError, match=f"src '{source}': it cannot be read: Permission denied"):
+            load([], [str(source)])
