@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_FILE = "~/.kube/config"
+LINE_ENDS = str.maketrans("", "", "\r\n")
 SECTIONS = ("clusters", "users", "contexts")
 # Fields of a user that say how credentials are fetched.
 FETCHED = {"exec", "auth-provider"}
@@ -182,7 +183,8 @@ def _content(entry: Mapping[str, Any], field: str, folder: Path, subject: str) -
     encoded = entry.get(f"{field}-data")
     if encoded:
         try:
-            return base64.b64decode(encoded, validate=True)
+            # Go's decoder passes over the ends of lines (encoding/base64), so a block of YAML may hold it.
+            return base64.b64decode(str(encoded).translate(LINE_ENDS), validate=True)
         except (binascii.Error, TypeError, ValueError) as error:
             raise AccessError(subject, f"{field}-data is no base64: {error}", remedy=REMEDY) from error
     return _read(folder / entry[field], subject) if entry.get(field) else b""
@@ -274,7 +276,8 @@ def _context(access: Access) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     try:
         if access.authority:
-            context.load_verify_locations(cadata=access.authority.decode())
+            # PEM is ASCII, and what stands around it is a comment; distributions write names of authorities there.
+            context.load_verify_locations(cadata=access.authority.decode("ascii", "ignore"))
         elif access.is_verified:
             context.load_default_certs()
     except (ssl.SSLError, ValueError) as error:

@@ -236,6 +236,22 @@ def test_a_client_certificate_is_shown(server: tuple[str, Path], tmp_path: Path)
     assert seen(server, tmp_path, {"token": "abc"}) == "nobody Bearer abc"
 
 
+def test_what_stands_beside_certificates_and_between_lines_is_passed_over(
+    server: tuple[str, Path], tmp_path: Path
+) -> None:
+    """As in the bundle of Enterprise Linux, with names of authorities, and in a kubeconfig with a block of lines."""
+    folder = server[1]
+    bundle = "# Főtanúsítvány\n".encode() + (folder / "kubernetes.crt").read_bytes()
+    (tmp_path / "bundle.crt").write_bytes(bundle)
+    assert seen(server, tmp_path, {}, **{"certificate-authority": str(tmp_path / "bundle.crt")}) == "nobody "
+    lines = {
+        f"client-{kind}-data": base64.encodebytes((folder / file).read_bytes()).decode().replace("\n", "\r\n")
+        for kind, file in PAIR
+    }
+    block = base64.encodebytes(bundle).decode()
+    assert seen(server, tmp_path, lines, **{"certificate-authority-data": block}) == "me "
+
+
 PAIR = (("certificate", "me.crt"), ("key", "me.key"))
 
 
