@@ -121,11 +121,15 @@ def test_a_closed_network_and_the_chart_as_an_archive(cilium: Module, programs: 
     archive = tmp_path / "cilium.tgz"
     with tarfile.open(archive, "w:gz") as file:
         file.add((programs / "cilium-chart").resolve(), "cilium")
+    # Its server is the chart's one StatefulSet.
+    spire = {"enabled": True, "install": {"enabled": True}}
     everything = {"relay": {"enabled": True}, "ui": {"enabled": True}}
     values = {"hubble": everything, "envoy": {"enabled": True}, "clustermesh": {"useAPIServer": True}}
+    values["authentication"] = {"enabled": True, "mutual": {"spire": spire}}
     result = cilium.succeeds(check=True, chart_ref=str(archive), registry="r.example.com", values=values)
     assert len(result["images"]) > 5
     assert all(image.startswith("r.example.com/") for image in result["images"])
+    assert [image for image in result["images"] if "/spire-server:" in image]
 
 
 def test_pinned_images_still_tell_their_version(cilium: Module, ring: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-TEMPLATED = {"DaemonSet", "Deployment", "Job"}
+TEMPLATED = {"DaemonSet", "Deployment", "Job", "StatefulSet"}
 
 
 @dataclass(frozen=True)
