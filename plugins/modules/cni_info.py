@@ -11,10 +11,11 @@ short_description: Tell which CNIs are configured on a node, and which networks 
 version_added: 0.1.0
 description:
   - Reads the network configuration lists of the node that the module runs on, asks the CNIs' programs for versions, and
-    looks for links, files and folders that bear a CNI's own name.
+    looks for links, files, folders, chains, nftables tables and ipsets that bear a CNI's own name.
   - With the cluster's networks it looks for the node's routes into them, and tells which interfaces carry the packets
     between nodes.
-  - Needs to read C(/etc/cni/net.d). Only Python is needed on the node.
+  - Needs to read C(/etc/cni/net.d), and root for chains, nftables tables and ipsets. Only Python is needed on the node;
+    of C(iptables), C(nft) and C(ipset) those that are installed are asked, and none that would load a kernel module.
 author:
   - netops.kubernetes contributors (@netops-collections)
 extends_documentation_fragment:
@@ -115,10 +116,21 @@ routes:
   elements: dict
   sample: [{"network": "172.17.0.0/16", "device": "docker0", "gateway": "", "protocol": "kernel", "node": "worker-1"}]
 traces:
-  description: Links, files and folders that bear a name of Calico's, Cilium's, Flannel's or Weave Net's own, by CNI.
+  description:
+    - Links, files, folders, chains of iptables and rules beside them, nftables tables and ipsets that bear a name of
+      Calico's, Cilium's, Flannel's or Weave Net's own, by CNI. Of chains, tables and ipsets ten each, and how many more
+      there are.
   returned: success
   type: dict
-  sample: {"flannel": ["link cni0", "link flannel.1", "file /run/flannel"]}
+  sample: {"flannel": ["link cni0", "link flannel.1", "file /run/flannel", "chain iptables nat FLANNEL-POSTRTG"]}
+traces_unread:
+  description:
+    - Why chains, tables or ipsets could not be read, which needs root; empty where all were. A program that is not
+      installed, or whose part of the kernel is not loaded, has none.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 versions:
   description: The version of each CNI whose program on this node tells it, which Calico's does.
   returned: success
@@ -130,6 +142,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni, told_mtu
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.netfilter import netfilter_traces
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.node import (
     configurations,
     require_alone,
@@ -159,7 +172,8 @@ def main() -> None:
         if asked["expected"]:
             require_alone(found, asked["expected"])
         require_plugins(asked["plugins"])
-        traces = traces_of(links_by_cni())
+        netfilter, unread = netfilter_traces()
+        traces = traces_of(links_by_cni(), netfilter=netfilter)
         active = next(iter(found.values()), "")
         planned = asked["pod_cidrs"] or asked["node_addresses"]
         return {
@@ -169,6 +183,7 @@ def main() -> None:
             "mtu": told_mtu(active),
             "state": state_of(found, traces),
             "traces": traces,
+            "traces_unread": unread,
             "versions": versions(),
             **(surroundings(asked, serves=bool(active) and active == asked["expected"]) if planned else {}),
         }

@@ -187,6 +187,10 @@ FOLDERS = "/etc/cni /etc/sysctl.d /var/lib /var/log /opt /run /sys/fs/bpf"
 MOUNTED = '[ ! -d /run/calico ] || { mkdir -p /run/calico/cgroup; mount -t tmpfs none /run/calico/cgroup; }; exec "$@"'
 
 
+# Programs that are not installed; a file that is none lies in their place.
+ABSENT = 'for p in iptables-save ip6tables-save nft ipset; do mount --bind /dev/null $(command -v $p); done; exec "$@"'
+
+
 @dataclass(frozen=True)
 class Host:
     """A node whose folders are below a folder of the test."""
@@ -195,14 +199,24 @@ class Host:
     root: Path
 
     @property
+    def prefix(self) -> tuple[str, ...]:
+        return (*self.node.prefix, "unshare", "--mount", "sh", "-c", PRIVATE, "sh", FOLDERS, str(self.root))
+
+    @property
     def module(self) -> Module:
         return self.module_after(MOUNTED)
 
     def module_after(self, script: str) -> Module:
         """The module in the node's folders, after a script that ends with the rest of its words."""
-        private = ("unshare", "--mount", "sh", "-c", PRIVATE, "sh", FOLDERS, str(self.root))
-        prefix = (*self.node.prefix, *private, "sh", "-c", script, "sh")
+        prefix = (*self.prefix, "sh", "-c", script, "sh")
         return Module("cni_cleanup", {"pod_cidrs": ["10.244.0.0/16", "2001:db8:244::/56"]}, prefix)
+
+    def told(self, *words: str) -> dict[str, Any]:
+        """What cni_info tells.
+
+        :param words: what the module's process is started by.
+        """
+        return Module("cni_info", {}, (*self.prefix, *words)).succeeds()
 
     def make(self, commands: tuple[tuple[str, ...], ...], chains: str, files: tuple[str, ...]) -> None:
         for command in commands:
@@ -356,6 +370,67 @@ def test_a_bridge_of_the_runtimes_own_stays(host: Host, address: str, *, stays: 
 def test_routes_stay_where_the_pod_networks_are_not_named(host: Host) -> None:
     host.make((("ip", "route", "add", "blackhole", "10.244.3.0/26", "proto", "80"),), "", ())
     assert host.module.succeeds(cni="calico", pod_cidrs=[])["changed"] is False
+
+
+# What is left where links and files have gone.
+FILTERING = {
+    "flannel": (
+        (("nft", "add", "table", "ip6", "flannel-ipv6"),),
+        ["chain iptables nat FLANNEL-POSTRTG", "nftables table ip6 flannel-ipv6"],
+    ),
+    "calico": (
+        (("nft", "add", "table", "ip", "calico"), ("ipset", "create", "cali40all", "list:set")),
+        ["chain iptables filter cali-FORWARD", "nftables table ip calico", "ipset cali40all"],
+    ),
+    "cilium": (
+        (("ipset", "create", "cilium_node_set_v4", "hash:ip"),),
+        ["chain iptables filter CILIUM_INPUT", "ipset cilium_node_set_v4"],
+    ),
+    "weave": ((("ipset", "create", "weave-x", "hash:ip"),), ["chain iptables nat WEAVE", "ipset weave-x"]),
+}
+
+
+@pytest.mark.parametrize("cni", sorted(FILTERING))
+def test_what_is_left_in_the_packet_filter_is_seen(host: Host, cni: str) -> None:
+    (host.root / "etc/cni/net.d/99-mine.conflist").unlink()
+    before = host.told()
+    assert (before["state"], before["traces"], before["traces_unread"]) == ("none", {}, [])
+    commands, named = FILTERING[cni]
+    host.make(commands, INSTALLED[cni].chains, ())
+    there = host.told()
+    assert (there["state"], list(there["traces"]), there["traces_unread"]) == ("leftovers", [cni], [])
+    assert set(named) <= set(there["traces"][cni])
+    # In the words of the clean-up, which takes away just that.
+    assert set(host.module.succeeds(cni=cni)["removed"]) == set(there["traces"][cni])
+    assert host.told()["state"] == "none"
+
+
+def test_chains_of_ipv6_and_rules_beside_chains_are_seen(host: Host) -> None:
+    chains = '*filter\n-A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -j ACCEPT\nCOMMIT\n'
+    done = host.node.run("ip6tables-restore", "--noflush", stdin=chains)
+    assert done.returncode == 0, done.stderr
+    [line] = host.told()["traces"]["calico"]
+    assert line.startswith("chain ip6tables filter -A FORWARD ")
+
+
+def test_of_many_chains_a_few_are_told(host: Host) -> None:
+    chains = "".join(f":cali-tw-cali{number:011x} - [0:0]\n" for number in range(12))
+    host.make((), f"*filter\n{chains}COMMIT\n", ())
+    *named, last = host.told()["traces"]["calico"]
+    assert (len(named), last) == (10, "chain iptables, 2 more")
+
+
+def test_whoever_may_not_read_the_packet_filter_learns_the_rest(host: Host) -> None:
+    installed = INSTALLED["calico"]
+    host.make(installed.commands, installed.chains, installed.files)
+    told = host.told("setpriv", "--bounding-set=-net_admin")
+    assert told["state"] == "leftovers"
+    assert "link cali0123456789a" in told["traces"]["calico"]
+    assert not any(line.startswith("chain") for line in told["traces"]["calico"])
+    assert "iptables-save" in told["traces_unread"][0]
+    told = host.told("sh", "-c", ABSENT, "sh")
+    assert told["traces_unread"] == []
+    assert not any(line.startswith(("chain", "nftables", "ipset")) for line in told["traces"]["calico"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.links import links_by_cni
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.netfilter import (
+    ipsets,
+    nft_tables,
+    own_ipsets,
+    own_nft_tables,
+)
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.traces import CONFIGURATIONS, NOTHING, TRACES
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import network, within
 from ansible_collections.netops.kubernetes.plugins.module_utils._node import files
@@ -118,7 +124,6 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
     # A link that leads nowhere any more is the CNI's all the same.
     folders = tuple(path for path in traces.folders if Path(path).is_dir() or Path(path).is_symlink())
     mounts = _mounts(folders)
-    listed = set(require(["nft", "list", "tables"]).splitlines()) if exists("nft") and traces.nft_tables else set()
     return Leftovers(
         filters=tuple(_filters(traces, links)),
         chains=find_chains(traces.chains, traces.rules),
@@ -126,8 +131,8 @@ def leftovers(cni: str, pod_cidrs: Sequence[str]) -> Leftovers:
         routes=tuple(_routes(traces, pods, links)),
         ip_rules=tuple(_ip_rules(traces)),
         local_rules=tuple(_local_rules(traces)),
-        nft_tables=tuple(table for table in traces.nft_tables if f"table {' '.join(table)}" in listed),
-        ipsets=_ipsets(traces),
+        nft_tables=own_nft_tables(traces, nft_tables() if traces.nft_tables else ()),
+        ipsets=own_ipsets(traces, ipsets()),
         files=tuple(found for pattern in traces.files for found in _files(pattern)),
         mounts=tuple(sorted((place for place in mounts if place not in folders), reverse=True)),
         folders=tuple(path for folder in folders for path in (_content(folder) if folder in mounts else [folder])),
@@ -262,13 +267,6 @@ def _listed(*words: str) -> list[dict[str, Any]]:
     printed = require(["ip", "-j", *words])
     found: list[dict[str, Any]] = json.loads(printed or "[]")
     return found
-
-
-def _ipsets(traces: Traces) -> tuple[str, ...]:
-    if not exists("ipset"):
-        return ()
-    names = require(["ipset", "list", "-name"]).split()
-    return tuple(name for name in names if traces.ipsets.fullmatch(name))
 
 
 def _mounts(folders: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,13 +117,16 @@ def way_out(cnis: Iterable[str]) -> str:
     return "; ".join(f"{cni} by {ways.get(cni, 'its own uninstallation')}" for cni in sorted(set(cnis)))
 
 
-def traces_of(links: Mapping[str, Sequence[str]], root: str = "/") -> dict[str, list[str]]:
-    """Links, files and folders that bear a CNI's own name, by CNI; of those whose names the collection knows.
+def traces_of(
+    links: Mapping[str, Sequence[str]], root: str = "/", *, netfilter: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """What bears a CNI's own name, by CNI; of those whose names the collection knows.
 
     A configuration does not count: a CNI that has none any more, and has these, is half removed. Nor does a program in
     the plugins' folder: packages of the reference plugins bring some along.
 
     :param links: the names of each CNI's links.
+    :param netfilter: a line for each chain, nftables table and ipset.
     """
     top = Path(root)
     found: dict[str, list[str]] = {}
@@ -132,6 +136,7 @@ def traces_of(links: Mapping[str, Sequence[str]], root: str = "/") -> dict[str, 
         for pattern in (*traces.files, *traces.folders):
             if not pattern.startswith((CONFIGURATIONS, PROGRAMS)):
                 lines += [f"file /{path.relative_to(top)}" for path in sorted(top.glob(pattern.lstrip("/")))]
+        lines += netfilter.get(cni, ())
         if lines:
             found[cni] = lines
     return found
@@ -158,7 +163,8 @@ def versions(folder: str = PROGRAMS) -> dict[str, str]:
     found: dict[str, str] = {}
     for cni, option in VERSION_OPTIONS.items():
         program = Path(folder, cni)
-        told = VERSION.search(run([str(program), option]).stdout) if program.is_file() else None
+        runs = program.is_file() and os.access(program, os.X_OK)
+        told = VERSION.search(run([str(program), option]).stdout) if runs else None
         if told:
             found[cni] = told[0]
     return found

@@ -108,16 +108,24 @@ def built_in() -> frozenset[str]:
     return frozenset(_module_key(Path(line).name.split(".")[0]) for line in text.splitlines())
 
 
+def _is_loaded(module: str) -> bool:
+    return Path("/sys/module", _module_key(module)).is_dir()
+
+
+def is_present(module: str) -> bool:
+    """Whether the kernel has a module in it, so that what asks it does not load it first.
+
+    A kernel that loads none has all that it will ever have.
+    """
+    return _is_loaded(module) or _module_key(module) in built_in() or not Path("/proc/modules").exists()
+
+
 def observe(name: str, modules: Sequence[str], sysctls: Sequence[str]) -> KernelState:
     """Read the node."""
     modules_path, sysctls_path = paths(name)
     sysctls_file = files.read(sysctls_path)
     present = built_in()
-    loaded = [
-        module
-        for module in modules
-        if _module_key(module) in present or Path("/sys/module", _module_key(module)).is_dir()
-    ]
+    loaded = [module for module in modules if _module_key(module) in present or _is_loaded(module)]
     wanted = {*sysctls, *previous_values(sysctls_file)}
     values = {one: value for one in wanted for value in [read_sysctl(one)] if value is not None}
     others = {

@@ -51,8 +51,9 @@ def removal(
     gone: list[str] = []
     for table in tables:
         stale = [chain for chain in table.chains if pattern.fullmatch(chain)]
-        outside = [rule for rule in table.rules if rule.split()[1] not in stale]
-        doomed = [rule for rule in outside if rules.search(rule) or _target(rule) in stale]
+        names = frozenset(stale)
+        outside = [rule for rule in table.rules if rule.split(None, 2)[1] not in names]
+        doomed = [rule for rule in outside if rules.search(rule) or (names and _target(rule) in names)]
         if not stale and not doomed:
             continue
         lines = [f"*{table.name}", *(f":{chain} - [0:0]" for chain in stale)]
@@ -60,7 +61,7 @@ def removal(
         lines += [f"-X {chain}" for chain in stale]
         parts.append("\n".join([*lines, "COMMIT", ""]))
         gone += [f"{table.name} {chain}" for chain in stale]
-        gone += [f"{table.name} {rule}" for rule in doomed if _target(rule) not in stale]
+        gone += [f"{table.name} {rule}" for rule in doomed if _target(rule) not in names]
     return "".join(parts), gone
 
 

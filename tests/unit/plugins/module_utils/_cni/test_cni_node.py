@@ -121,8 +121,9 @@ def test_traces_are_what_bears_a_name_of_its_own(tmp_path: Path) -> None:
         (tmp_path / path).mkdir(parents=True)
     for path in ("opt/cni/bin/flannel", "opt/cni/bin/bridge", "opt/cni/bin/weave-plugin-2.8.1"):
         (tmp_path / path).write_text("")
-    assert traces_of({"flannel": ["cni0"], "calico": []}, str(tmp_path)) == {
-        "flannel": ["link cni0", "file /run/flannel"],
+    chains = {"flannel": ["chain iptables filter FLANNEL-FWD"], "calico": []}
+    assert traces_of({"flannel": ["cni0"], "calico": []}, str(tmp_path), netfilter=chains) == {
+        "flannel": ["link cni0", "file /run/flannel", "chain iptables filter FLANNEL-FWD"],
         "weave": ["file /var/lib/weave"],
     }
 
