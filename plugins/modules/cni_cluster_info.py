@@ -59,7 +59,10 @@ cnis:
       description: The tag of its image.
       type: str
     mode:
-      description: Of Calico V(operator) or V(manifest).
+      description:
+        - Of Calico V(operator) or V(manifest). Of Canal and Flannel the back-end, such as V(vxlan) or V(host-gw). Of
+          Cilium V(vxlan), V(geneve) or V(native), with V(, in place of kube-proxy) where it serves Services.
+        - Empty where its ConfigMap is not there or may not be read, and of other CNIs.
       type: str
     managed_by:
       description: What the label C(app.kubernetes.io/managed-by) says, such as V(netops.kubernetes) or V(Helm).
@@ -82,12 +85,12 @@ cnis:
     annotated_nodes:
       description: How many nodes bear its annotations.
       type: int
-  sample: {"flannel": {"running": true, "version": "v0.28.9", "nodes": 2, "nodes_ready": 2, "annotated_nodes": 2}}
+  sample: {"flannel": {"running": true, "version": "v0.28.9", "mode": "vxlan", "nodes": 2, "nodes_ready": 2}}
 api_requests:
   description: How many requests were sent to the API server.
   returned: success
   type: int
-  sample: 3
+  sample: 4
 """
 
 from typing import Any

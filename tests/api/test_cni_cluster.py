@@ -91,6 +91,19 @@ def test_one_mixed_and_leftovers_are_told_apart(ring: str, client: KubeClient) -
     assert (mixed["cnis"]["cilium"]["version"], mixed["cnis"]["cilium"]["managed_by"]) == ("v1.20.0", "Helm")
 
 
+def test_the_mode_is_what_each_cni_is_configured_for(ring: str, client: KubeClient) -> None:
+    info = Module("cni_cluster_info", {"kubeconfig": ring})
+    agent(client, "kube-flannel-ds", "ghcr.io/flannel-io/flannel:v0.28.9")
+    agent(client, "cilium", "quay.io/cilium/cilium:v1.20.0")
+    assert {cni: told["mode"] for cni, told in info.succeeds()["cnis"].items()} == {"flannel": "", "cilium": ""}
+    config_map(client, "kube-flannel-cfg", **{"net-conf.json": '{"Backend": {"Type": "host-gw"}}'})
+    config_map(client, "cilium-config", **{"routing-mode": "native", "kube-proxy-replacement": "true"})
+    told = info.succeeds(check=True)["cnis"]
+    assert (told["flannel"]["mode"], told["cilium"]["mode"]) == ("host-gw", "native, in place of kube-proxy")
+    for name in ("kube-flannel-cfg", "cilium-config"):
+        client.delete(ObjectRef("v1", "ConfigMap", name, "kube-system"))
+
+
 def test_the_same_cni_a_second_time_is_refused(ring: str, client: KubeClient) -> None:
     info = Module("cni_cluster_info", {"kubeconfig": ring})
     assert info.succeeds(expected="flannel")["state"] == "none"

@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS, PARTS, Marks
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.seen import FORBIDDEN, configuration, mode_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import NAMES_ONLY
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import NAMES_ONLY, KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import drain
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
@@ -55,12 +56,13 @@ OWN_AGENTS = {
 def presence(client: KubeClient) -> dict[str, Any]:
     """Which CNIs the cluster has: those that run, and what others have left.
 
-    It takes as many requests as the lists of DaemonSets and of nodes have pages, and one or two.
+    It takes as many requests as the lists of DaemonSets and of nodes have pages, one or two, and one for the ConfigMap of
+    each Canal, Cilium or Flannel that runs; whoever may not read that is told no mode.
     """
     groups = _without_others(client, {group["name"] for group in client.raw("GET", "/apis")["groups"]})
     workloads = list(client.list("apps/v1", "DaemonSet"))
     keys = _node_keys(client)
-    cnis = {cni: _told(cni, marks, workloads, groups, keys) for cni, marks in MARKS.items()}
+    cnis = {cni: _told(client, cni, marks, workloads, groups, keys) for cni, marks in MARKS.items()}
     return {"cnis": {cni: told for cni, told in cnis.items() if told}, "state": state_of(cnis)}
 
 
@@ -84,7 +86,12 @@ def _node_keys(client: KubeClient) -> dict[str, int]:
 
 
 def _told(
-    cni: str, marks: Marks, workloads: Sequence[Object], groups: set[str], keys: Mapping[str, int]
+    client: KubeClient,
+    cni: str,
+    marks: Marks,
+    workloads: Sequence[Object],
+    groups: set[str],
+    keys: Mapping[str, int],
 ) -> dict[str, Any]:
     agents = [one for one in workloads if marks.agents.fullmatch(one["metadata"]["name"])]
     annotated = max([count for key, count in keys.items() if key.startswith(marks.node_keys or ("/",))], default=0)
@@ -95,7 +102,7 @@ def _told(
     return {
         "running": bool(agents),
         "version": next((tag for one in agents if (tag := _version(one))), ""),
-        "mode": _mode(cni, agents, groups),
+        "mode": _mode(client, cni, agents, groups),
         "managed_by": next((labels[MANAGED_BY] for one in agents if MANAGED_BY in (labels := _labels(one))), ""),
         "agents": [str(ref_of(one)) for one in agents],
         "nodes": sum(status.get("desiredNumberScheduled", 0) for status in statuses),
@@ -117,11 +124,18 @@ def _version(workload: Mapping[str, Any]) -> str:
     return found[1] if found else ""
 
 
-def _mode(cni: str, agents: Sequence[Mapping[str, Any]], groups: set[str]) -> str:
-    if cni != "calico" or not agents:
+def _mode(client: KubeClient, cni: str, agents: Sequence[Object], groups: set[str]) -> str:
+    if not agents:
         return ""
-    operated = "operator.tigera.io" in groups and any(one["metadata"]["namespace"] == "calico-system" for one in agents)
-    return "operator" if operated else "manifest"
+    if cni == "calico":
+        spaces = {one["metadata"]["namespace"] for one in agents}
+        return "operator" if "operator.tigera.io" in groups and "calico-system" in spaces else "manifest"
+    try:
+        return mode_of(cni, configuration(client, cni, agents[0]))
+    except KubeError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return ""
 
 
 def state_of(cnis: Mapping[str, Mapping[str, Any]]) -> str:

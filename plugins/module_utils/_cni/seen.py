@@ -51,19 +51,26 @@ def seen(client: KubeClient) -> dict[str, Any]:
 
 
 def _network(client: KubeClient, cni: str, agent: Object) -> dict[str, Any]:
-    namespace, name = agent["metadata"]["namespace"], agent["metadata"]["name"]
     if cni == "calico":
+        namespace = agent["metadata"]["namespace"]
         served = client.serves(CALICO_API, "IPPool")
         pools = list(client.list(CALICO_API, "IPPool")) if served else []
         felix = client.get(ObjectRef(CALICO_API, "FelixConfiguration", "default")) or {}
         sources = {source for _unused, source in _sources(agent)}
         told = {source: client.get(ObjectRef("v1", "ConfigMap", source, namespace)) or {} for source in sorted(sources)}
         return calico_network(agent, told, pools, felix)
-    configurations = {"flannel": "kube-flannel-cfg", "canal": f"{name}-config", "cilium": "cilium-config"}
-    if cni not in configurations:
-        return {}
-    live = client.get(ObjectRef("v1", "ConfigMap", configurations[cni], namespace)) or {}
+    live = configuration(client, cni, agent)
     return cilium_network(live) if cni == "cilium" else flannel_network(live)
+
+
+def configuration(client: KubeClient, cni: str, agent: Object) -> Object:
+    """The ConfigMap that Canal, Cilium or Flannel reads; empty where it is not there, and for other CNIs.
+
+    :param agent: its DaemonSet.
+    """
+    namespace, name = agent["metadata"]["namespace"], agent["metadata"]["name"]
+    names = {"flannel": "kube-flannel-cfg", "canal": f"{name}-config", "cilium": "cilium-config"}
+    return (client.get(ObjectRef("v1", "ConfigMap", names[cni], namespace)) or {}) if cni in names else {}
 
 
 def flannel_network(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,6 +114,27 @@ def cilium_network(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "port": int(port) if port.isdigit() else 0,
         "add_ons": [name for name, there in says.items() if there],
     }
+
+
+def mode_of(cni: str, live: Mapping[str, Any]) -> str:
+    """How Canal, Cilium or Flannel carries packets, in a word, and whether Cilium is in kube-proxy's place.
+
+    :param live: as :func:`configuration` tells it; nothing is told where it is empty.
+    """
+    carried = str((cilium_network(live) if cni == "cilium" else flannel_network(live)).get("encapsulation", ""))
+    return (
+        f"{carried}, in place of kube-proxy" if carried and cni == "cilium" and replaces_kube_proxy(live) else carried
+    )
+
+
+def replaces_kube_proxy(live: Mapping[str, Any]) -> bool:
+    """Whether Cilium serves Services in kube-proxy's place.
+
+    :param live: the ConfigMap ``cilium-config``.
+    """
+    said = (live.get("data") or {}).get("kube-proxy-replacement", "false")
+    # Cilium up to 1.13 knew more words; the last two leave kube-proxy its work.
+    return said not in {"false", "disabled", "partial", "probe"}
 
 
 def calico_network(

@@ -587,7 +587,7 @@ def _received(stream: Any, deadline: float) -> dict[int, str]:
     :param deadline: by ``time.monotonic``.
     :raises TimeoutError: it is over.
     """
-    from websocket import ABNF
+    from websocket import ABNF, WebSocketConnectionClosedException
 
     said = {STDOUT: b"", STDERR: b"", STATUS: b""}
     while True:
@@ -595,7 +595,11 @@ def _received(stream: Any, deadline: float) -> dict[int, str]:
         if left <= 0:
             raise TimeoutError
         stream.settimeout(left)
-        kind, message = stream.recv_data()
+        try:
+            kind, message = stream.recv_data()
+        except WebSocketConnectionClosedException:
+            # A proxy on the way may close it without a word.
+            kind, message = ABNF.OPCODE_CLOSE, b""
         if kind == ABNF.OPCODE_CLOSE:
             return {channel: content.decode("utf-8", "replace") for channel, content in said.items()}
         if message and message[0] in said:

@@ -135,7 +135,7 @@ def _foreign(value: Any) -> Optional[tuple[list[str], str]]:
         if not isinstance(key, (str, int)):
             return [], f"has a key of type {type(key).__name__}"
         # Most values are text; of those no more is asked, whatever the size of the object.
-        found = None if type(one) is str else _foreign(one)
+        found = None if isinstance(one, str) else _foreign(one)
         if found:
             return [*found[0], str(key)], found[1]
     return None

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.seen import replaces_kube_proxy
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.preflight import (
     ClusterFacts,
@@ -144,11 +145,8 @@ def _announcers(client: KubeClient, containers: Iterable[Mapping[str, Any]]) -> 
 
 
 def _replacement(client: KubeClient, images: Iterable[str], felix: Mapping[str, Any]) -> str:
-    if any("cilium/cilium" in image for image in images):
-        settings: Object = (client.get(CILIUM) or {}).get("data") or {}
-        # Cilium up to 1.13 knew more words; those that leave kube-proxy its work are these two.
-        if settings.get("kube-proxy-replacement", "false") not in {"false", "disabled", "partial", "probe"}:
-            return "Cilium (kube-proxy-replacement)"
+    if any("cilium/cilium" in image for image in images) and replaces_kube_proxy(client.get(CILIUM) or {}):
+        return "Cilium (kube-proxy-replacement)"
     return "Calico (bpfEnabled)" if felix.get("bpfEnabled") else ""
 
 
