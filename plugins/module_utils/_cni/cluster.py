@@ -56,8 +56,8 @@ OWN_AGENTS = {
 def presence(client: KubeClient) -> dict[str, Any]:
     """Which CNIs the cluster has: those that run, and what others have left.
 
-    It takes as many requests as the lists of DaemonSets and of nodes have pages, one or two, and one for the ConfigMap of
-    each Canal, Cilium or Flannel that runs; whoever may not read that is told no mode.
+    It takes as many requests as the lists of DaemonSets and of nodes have pages, one or two, and one for the ConfigMap
+    of each Canal, Cilium or Flannel that runs; whoever may not read that is told no mode.
     """
     groups = _without_others(client, {group["name"] for group in client.raw("GET", "/apis")["groups"]})
     workloads = list(client.list("apps/v1", "DaemonSet"))
