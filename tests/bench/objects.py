@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: netops.kubernetes contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects applied by the module ``manifest`` and by its peers, in turns on one API server; prints ratios.
+"""Objects applied by the module ``manifest`` and by its peers, in turns; prints ratios, and our requests an object.
 
 The peers are one ``kubectl apply --server-side`` process for all objects, one ``kubectl apply`` process an object,
 which is how kubespray applies its manifests, and one task of ``kubernetes.core.k8s`` for all objects. The time is that
@@ -17,11 +17,13 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cilium_chart import rendered
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.documents import load
 from tests.support.modules import START, Module
 from tests.testbed.api_ring import free_port
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 MIRROR = Path(os.environ.get("NETOPS_MIRROR", str(Path(__file__).parents[2] / ".." / "shared" / "mirror")))
 COLLECTION = "netops.kubernetes"
+# What the chart is rendered for; the server decides nothing of it.
+KUBERNETES = "v1.36.3"
 SMALL = 500
 SINGLE = 100
 ROUNDS = 3
@@ -39,10 +43,14 @@ SERVER_SIDE = ("--server-side", "--field-manager=bench")
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took: seconds, and MiB of memory at its peak."""
+    """What one process took: seconds, and MiB of memory at its peak.
+
+    :param requests: to the API server, of a module of ours, which tells them.
+    """
 
     seconds: float
     peak: float
+    requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,14 +70,16 @@ class Bench:
 
     def manifest(self, **options: Any) -> Run:
         module = self.module
-        return measured(module.command(), module.arguments(**options), self.folder / "output")
+        run = measured(module.command(), module.arguments(**options), self.folder / "output")
+        told = json.loads((self.folder / "output").read_text().splitlines()[-1])
+        return replace(run, requests=told["api_requests"])
 
     def kubectl(self, file: Path, *flags: str) -> Run:
         command = [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", "apply", *flags, "-f", str(file)]
         return measured(command, "", self.folder / "output")
 
-    def kubernetes_core(self, objects: Sequence[dict[str, Any]]) -> Run:
-        return measured(kubernetes_core(), k8s_arguments(self.kubeconfig, objects), self.folder / "output")
+    def kubernetes_core(self, objects: Sequence[dict[str, Any]], **options: Any) -> Run:
+        return measured(kubernetes_core(), k8s_arguments(self.kubeconfig, objects, **options), self.folder / "output")
 
     def written(self, name: str, objects: Sequence[dict[str, Any]]) -> Path:
         file = self.folder / f"{name}.json"
@@ -91,9 +101,9 @@ def k8s_options(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def k8s_arguments(kubeconfig: Path, objects: Sequence[dict[str, Any]]) -> str:
-    options = {**k8s_options(objects), "kubeconfig": str(kubeconfig), "_ansible_remote_tmp": "/tmp"}
-    return json.dumps({"ANSIBLE_MODULE_ARGS": options})
+def k8s_arguments(kubeconfig: Path, objects: Sequence[dict[str, Any]], **options: Any) -> str:
+    given = {**k8s_options(objects), **options, "kubeconfig": str(kubeconfig), "_ansible_remote_tmp": "/tmp"}
+    return json.dumps({"ANSIBLE_MODULE_ARGS": given})
 
 
 def measured(command: Sequence[str], stdin: str, output: Path) -> Run:
@@ -119,8 +129,13 @@ def config_maps(namespace: str, value: str, number: int) -> list[dict[str, Any]]
     return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"key": value}} for place in places]
 
 
-def compare(what: str, ours: Callable[[], Run], theirs: Callable[[], Run], rounds: int = 1) -> None:
-    """Both in turns; prints each pair, and the median ratio."""
+def compare(
+    what: str, ours: Callable[[], Run], theirs: Callable[[], Run], rounds: int = 1, *, objects: int = 0
+) -> None:
+    """Both in turns; prints each pair, and the median ratio.
+
+    :param objects: how many are applied, for our requests an object; 0: none are.
+    """
     pairs = [(ours(), theirs()) for _round in range(rounds)]
     for our, their in pairs:
         print(
@@ -129,6 +144,9 @@ def compare(what: str, ours: Callable[[], Run], theirs: Callable[[], Run], round
         )
     ratio = statistics.median(their.seconds / our.seconds for our, their in pairs)
     print(f"{what}, median ratio: {ratio:.1f}")
+    if objects:
+        requests = statistics.median(our.requests for our, _their in pairs)
+        print(f"{what}, our requests an object: {requests / objects:.3f}", flush=True)
 
 
 def one_by_one(bench: Bench, objects: Sequence[dict[str, Any]]) -> Run:
@@ -145,6 +163,7 @@ def small_objects(bench: Bench) -> None:
             partial(bench.manifest, definitions=config_maps("ours", value, SMALL)),
             partial(bench.kubectl, bench.written("many", config_maps("theirs", value, SMALL)), *SERVER_SIDE),
             rounds,
+            objects=SMALL,
         )
 
 
@@ -155,6 +174,7 @@ def single_objects(bench: Bench) -> None:
             f"{SINGLE} ConfigMaps, one kubectl an object, {what}",
             partial(bench.manifest, definitions=config_maps("single-ours", value, SINGLE)),
             partial(one_by_one, bench, config_maps("single-theirs", value, SINGLE)),
+            objects=SINGLE,
         )
 
 
@@ -173,6 +193,7 @@ def same_task(bench: Bench, value: str, what: str) -> None:
         lambda: bench.manifest(definitions=next(ours)),
         lambda: bench.kubernetes_core(next(theirs)),
         ROUNDS,
+        objects=SMALL,
     )
 
 
@@ -260,19 +281,66 @@ def served_by_kubectl(bench: Bench, file: Path) -> Run:
     return Run(applied.seconds + waited.seconds, max(applied.peak, waited.peak))
 
 
-def definitions(ours: Bench, theirs: Bench) -> None:
-    """Calico's CustomResourceDefinitions, 3 MB, each side on a server of its own: their names are the cluster's."""
+def calicos_definitions() -> Path:
+    """Calico's CustomResourceDefinitions, 3 MB; each side has a server of its own: their names are the cluster's."""
     files = sorted(MIRROR.glob("calico/*/operator-crds.yaml"))
     if not files:
         sys.exit(f"no operator-crds.yaml below {MIRROR}; set NETOPS_MIRROR to a folder with the upstream manifests")
+    return files[-1]
+
+
+def definitions(ours: Bench, theirs: Bench) -> None:
+    """One file, read by both."""
+    file = calicos_definitions()
+    number = len(load([], [str(file)]))
     compare(
         "Calico's CRDs, kubectl --server-side and wait, first run",
-        partial(ours.manifest, src=[str(files[-1])]),
-        partial(served_by_kubectl, theirs, files[-1]),
+        partial(ours.manifest, src=[str(file)]),
+        partial(served_by_kubectl, theirs, file),
+        objects=number,
     )
     compare(
         "Calico's CRDs, kubectl --server-side, rerun",
-        partial(ours.manifest, src=[str(files[-1])]),
-        partial(theirs.kubectl, files[-1], *SERVER_SIDE),
+        partial(ours.manifest, src=[str(file)]),
+        partial(theirs.kubectl, file, *SERVER_SIDE),
         ROUNDS,
+        objects=number,
     )
+
+
+def definitions_in_a_task(ours: Bench, theirs: Bench) -> None:
+    """One list, given to both; ours waits for new definitions by itself, so the other one is told to at first."""
+    objects = load([], [str(calicos_definitions())])
+    condition = {"type": "Established", "status": "True"}
+    # It looks again every five seconds where nobody says otherwise; a second is the least that it takes.
+    established = {"wait": True, "wait_condition": condition, "wait_timeout": 60, "wait_sleep": 1}
+    compare(
+        "Calico's CRDs, kubernetes.core.k8s with a list and wait, first run",
+        partial(ours.manifest, definitions=objects),
+        partial(theirs.kubernetes_core, objects, **established),
+        objects=len(objects),
+    )
+    compare(
+        "Calico's CRDs, kubernetes.core.k8s with a list, rerun",
+        partial(ours.manifest, definitions=objects),
+        partial(theirs.kubernetes_core, objects),
+        ROUNDS,
+        objects=len(objects),
+    )
+
+
+def kubectl_with_a_list(bench: Bench, objects: Sequence[dict[str, Any]]) -> Run:
+    return bench.kubectl(bench.written("list", objects), *SERVER_SIDE)
+
+
+def chart(ours: Bench, theirs: Bench, peer: str, by_peer: Callable[[Bench, Sequence[dict[str, Any]]], Run]) -> None:
+    """What Cilium's chart renders; its pods do not run, and nobody waits for them."""
+    objects = rendered(ours.programs / "cilium-chart", {}, KUBERNETES, str(ours.programs / "helm"))
+    for what, rounds in (("first run", 1), ("rerun", ROUNDS)):
+        compare(
+            f"Cilium's chart, {len(objects)} objects, {peer}, {what}",
+            partial(ours.manifest, definitions=objects),
+            partial(by_peer, theirs, objects),
+            rounds,
+            objects=len(objects),
+        )
