@@ -9,7 +9,6 @@ import json
 import random
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional
@@ -257,8 +256,12 @@ class KubeClient:
         headers = ["sec-websocket-protocol: v4.channel.k8s.io"]
         headers += [f"{name}: {value}" for name, value in self._headers.items()]
         try:
-            with closing(library_websocket(configuration, url, headers, timeout)) as stream:
+            stream = library_websocket(configuration, url, headers, timeout)
+            try:
                 channels = _received(stream, deadline)
+            finally:
+                # Its close would wait for the server once more.
+                stream.shutdown()
         except WebSocketBadStatusException as error:
             # websocket-client before 1.6 drops it.
             answer = (getattr(error, "resp_body", None) or b"").decode("utf-8", "replace")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -69,6 +68,8 @@ def library_websocket(configuration: Any, url: str, headers: Sequence[str], time
     :param timeout: seconds for each of them, and for what is received, until its ``settimeout`` says otherwise.
     :raises OSError: or ``WebSocketException``: it cannot be opened.
     """
+    import ssl
+
     from websocket import create_connection
 
     tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE}
