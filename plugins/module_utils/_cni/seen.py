@@ -121,10 +121,10 @@ def mode_of(cni: str, live: Mapping[str, Any]) -> str:
 
     :param live: as :func:`configuration` tells it; nothing is told where it is empty.
     """
-    carried = str((cilium_network(live) if cni == "cilium" else flannel_network(live)).get("encapsulation", ""))
-    return (
-        f"{carried}, in place of kube-proxy" if carried and cni == "cilium" and replaces_kube_proxy(live) else carried
-    )
+    network = cilium_network(live) if cni == "cilium" else flannel_network(live)
+    carried = ", ".join(network.get("encapsulations", []))
+    instead = carried and cni == "cilium" and replaces_kube_proxy(live)
+    return f"{carried}, in place of kube-proxy" if instead else carried
 
 
 def replaces_kube_proxy(live: Mapping[str, Any]) -> bool:
