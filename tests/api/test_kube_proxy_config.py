@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.yamltext import at
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import edit, refusals
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import (
     FIELDS,
@@ -21,7 +22,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fiel
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
     BACKUP,
-    CONFIG_MAP,
     DAEMON_SET,
     DIGEST,
     PENDING,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import comparable, ref_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import BACKUP, KUBEADM, remove
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.presence import restore as bring_back
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import CONFIG_MAP, DAEMON_SET, HELD
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import DAEMON_SET, HELD
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.surroundings import CILIUM
 from tests.support.kube_proxy_objects import objects
 from tests.support.modules import Module, state_matrix

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import edit
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
-    CONFIG_MAP,
     DAEMON_SET,
     DIGEST,
     HELD,

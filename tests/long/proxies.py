@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import connect
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.addresses import PROTOCOL
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP, KEY
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.leftovers import BRIDGE_TABLE
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
-    CONFIG_MAP,
     DAEMON_SET,
     HELD,
-    KEY,
     PENDING,
     PREVIOUS,
 )

@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS, PARTS, Marks
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.seen import FORBIDDEN, configuration, mode_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.seen import configuration, mode_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import NAMES_ONLY, KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import FORBIDDEN, NAMES_ONLY, KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.drain import drain
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.inventory import inventory_ref
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import (
@@ -242,9 +242,19 @@ def _require_gone(client: KubeClient, cni: str) -> None:
 
 def _of_node(marks: Marks, node: Mapping[str, Any]) -> list[str]:
     annotations = node["metadata"].get("annotations") or {}
-    taints = [taint["key"] for taint in node["spec"].get("taints") or [] if taint["key"] in marks.taints]
+    taints = taints_of(node, marks.taints)
     own = [key for key in annotations if marks.node_keys and key.startswith(marks.node_keys)]
     return [*(f"annotation {key}" for key in sorted(own)), *(f"taint {key}" for key in taints)]
+
+
+def taints_of(node: Mapping[str, Any], keys: frozenset[str]) -> list[str]:
+    """Which of these taints a node has."""
+    return [taint["key"] for taint in node["spec"].get("taints") or [] if taint["key"] in keys]
+
+
+def remove_taints(node: Object, keys: frozenset[str]) -> None:
+    """Take these taints off a node as it was read; it is not written."""
+    node["spec"]["taints"] = [taint for taint in node["spec"].get("taints") or [] if taint["key"] not in keys]
 
 
 def _clean_node(client: KubeClient, marks: Marks, node: Object) -> None:
@@ -257,9 +267,7 @@ def _clean_node(client: KubeClient, marks: Marks, node: Object) -> None:
             if not key.startswith(marks.node_keys)
         }
         live["metadata"]["annotations"] = kept
-        live["spec"]["taints"] = [
-            taint for taint in live["spec"].get("taints") or [] if taint["key"] not in marks.taints
-        ]
+        remove_taints(live, marks.taints)
         return None, True
 
     update(client, ref_of(node), change, check=False)

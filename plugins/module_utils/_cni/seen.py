@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS, META
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import FORBIDDEN, KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
 
 CALICO_API = "crd.projectcalico.org/v1"
-FORBIDDEN = 403
 
 
 def seen(client: KubeClient) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.calico import CALICO_API
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.cluster import remove_taints, taints_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.marks import MARKS
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch import (
     BETWEEN,
@@ -30,6 +31,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_read
     lack_of,
     node_facts,
 )
+from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_step import Step
 from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_tunnel import (
     TUNNEL_MAC,
     claims,
@@ -46,9 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import Object
-
-
-from ansible_collections.netops.kubernetes.plugins.module_utils._cni.switch_step import Step
 
 
 class NodeSteps(Step):
@@ -210,10 +209,9 @@ class NodeSteps(Step):
         """Take off a node what kept pods away until the old CNI's agent was ready there, which it will not be again."""
 
         def change(live: Object | None) -> tuple[list[str], bool]:
-            taints = ((live or {}).get("spec") or {}).get("taints") or []
-            gone = [one["key"] for one in taints if one["key"] in keys]
+            gone = taints_of(live, keys) if live else []
             if live and gone:
-                live["spec"]["taints"] = [one for one in taints if one["key"] not in keys]
+                remove_taints(live, keys)
             return gone, bool(gone)
 
         if keys:

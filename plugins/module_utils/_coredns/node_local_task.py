@@ -34,7 +34,7 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.removal import dissolve
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.together import each
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_gone, wait_ready
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import CONFIG_MAP, KEY
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP, KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -51,6 +51,8 @@ BUILT_IN = {
 PATIENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 8.0
 CONFLICTS_SHOWN = 20
+# The status of a request that RBAC does not let through.
+FORBIDDEN = 403
 # Channels of a program in a container (k8s.io/apimachinery, remotecommand).
 STDOUT, STDERR, STATUS = 1, 2, 3
 # Names without contents (k8s.io/apimachinery, meta/v1): a page of these is small.
@@ -225,9 +227,9 @@ class KubeClient:
             return _with_status(
                 KubeError(subject, said, "known credentials", "Check kubeconfig, context or api_key"), 401
             )
-        if status == 403:
+        if status == FORBIDDEN:
             return _with_status(
-                KubeError(subject, said, "permission", "Grant it; the documentation lists the RBAC rules"), 403
+                KubeError(subject, said, "permission", "Grant it; the documentation lists the RBAC rules"), status
             )
         return _with_status(KubeError(subject, f"{said} (HTTP {status})"), status)
 

@@ -244,7 +244,7 @@ NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimes
 def comparable(obj: Mapping[str, Any]) -> Object:
     """What a user would call the object's content; the values of a Secret are replaced by their length.
 
-    :return: it shares what it leaves as it is with the object.
+    :returns: it shares what it leaves as it is with the object.
     """
     result = {key: value for key, value in obj.items() if key != "status"}
     if "metadata" in result:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.netops.kubernetes.plugins.module_utils._errors import NetopsError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube import yamltext
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import values
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import KEY, mode_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import (
     IPVS_GATE,
     IPVS_GATE_GONE,
     IPVS_GONE,
     IPVS_HAS_GATE,
     IPVS_OFF,
-    default_mode,
     ipvs_gate,
     is_gate_in_the_way,
 )
@@ -32,7 +32,6 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.pref
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SUBJECT = "config.conf"
 GATE = ("featureGates", IPVS_GATE)
 METRICS_ADDRESS = f"127.0.0.1:{METRICS_PORT}"
 HEALTH_ADDRESS = f"0.0.0.0:{HEALTH_PORT}"
@@ -69,16 +68,11 @@ def read(text: str) -> dict[str, Any]:
     :raises ConfigurationError: it is no KubeProxyConfiguration.
     :raises YamlTextError: it is no YAML.
     """
-    content = yamltext.read(text, SUBJECT)
+    content = yamltext.read(text, KEY)
     if not isinstance(content, dict) or content.get("kind") != "KubeProxyConfiguration":
         kind = content.get("kind") if isinstance(content, dict) else type(content).__name__
-        raise ConfigurationError(SUBJECT, f"its kind is {kind}", "KubeProxyConfiguration")
+        raise ConfigurationError(KEY, f"its kind is {kind}", "KubeProxyConfiguration")
     return content
-
-
-def mode_of(content: Mapping[str, Any], minor: int) -> str:
-    """The mode in which kube-proxy will serve."""
-    return str(content.get("mode") or default_mode(minor))
 
 
 def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,12 +103,12 @@ def edit(text: str, wanted: Mapping[Place, Any], minor: int) -> str:
     read(text)
     edited = text
     for place, value in wanted.items():
-        edited = yamltext.put(edited, place, value, SUBJECT)
+        edited = yamltext.put(edited, place, value, KEY)
     edited = _with_gate(edited, minor)
     problems = refusals(read(edited), minor) if edited != text else []
     if problems:
         raise ConfigurationError(
-            SUBJECT,
+            KEY,
             f"kube-proxy 1.{minor} would not start with it: {'; '.join(problems)}",
             remedy="Correct these fields, or leave the mode that needs them",
         )
@@ -126,10 +120,10 @@ def _with_gate(text: str, minor: int) -> str:
     gate, seen = ipvs_gate(minor), yamltext.at(content, GATE)
     if mode_of(content, minor) != "ipvs":
         is_stale = isinstance(seen, bool) and minor >= IPVS_OFF and (seen or is_gate_in_the_way(minor, seen))
-        return yamltext.drop(text, GATE, SUBJECT) if is_stale else text
+        return yamltext.drop(text, GATE, KEY) if is_stale else text
     if minor >= IPVS_HAS_GATE and seen is False:
         gate = True
-    return text if gate is None else yamltext.put(text, GATE, gate, SUBJECT)
+    return text if gate is None else yamltext.put(text, GATE, gate, KEY)
 
 
 # ---- what kube-proxy says of it -----------------------------------------------------------------------------------

@@ -25,13 +25,9 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects im
     ref_of,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP, KEY
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import read, settings_of
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import (
-    CONFIG_MAP,
-    DAEMON_SET,
-    HELD,
-    KEY,
-)
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.rollout import DAEMON_SET, HELD
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.surroundings import replacement
 
 if TYPE_CHECKING:

@@ -26,10 +26,10 @@ from ansible_collections.netops.kubernetes.plugins.module_utils._kube.readiness 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.update import update
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.waiting import wait_ready
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import distribution
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP, KEY, mode_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
     ConfigurationError,
     digest,
-    mode_of,
     read,
 )
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import minor_of
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeClient
     from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.fields import Place
 
-CONFIG_MAP = ObjectRef("v1", "ConfigMap", "kube-proxy", "kube-system")
 DAEMON_SET = ObjectRef("apps/v1", "DaemonSet", "kube-proxy", "kube-system")
-KEY = "config.conf"
 # On the ConfigMap: the configuration before the first edit, and before the roll-out that is under way.
 BACKUP = "netops.kubernetes/config-backup"
 PREVIOUS = "netops.kubernetes/config-previous"

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy import rollout
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP, KEY, mode_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.configuration import (
-    SUBJECT,
     ConfigurationError,
     digest,
     edit,
-    mode_of,
     read,
     require_sound,
     settings_of,
@@ -52,7 +51,7 @@ def configure(asked: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
 
         client = connect(asked)
         outcome = _configure_cluster(client, asked, change, wanted, check=check)
-        requests, name = client.requests, str(rollout.CONFIG_MAP)
+        requests, name = client.requests, str(CONFIG_MAP)
     content = read(outcome.after)
     mode = mode_of(content, minor_of(outcome.version))
     return {
@@ -87,7 +86,7 @@ def _configure_file(asked: Mapping[str, Any], change: rollout.Edit, *, check: bo
     text, backup = files.read(path), files.read(path + BACKUP)
     if text is None:
         raise ConfigurationError(
-            f"{SUBJECT} {path!r}", "there is no such file on this host", remedy="Name the file of kube-proxy's --config"
+            f"{KEY} {path!r}", "there is no such file on this host", remedy="Name the file of kube-proxy's --config"
         )
     is_absent = asked["state"] == "absent"
     after = (backup if backup is not None else text) if is_absent else change(text, minor)

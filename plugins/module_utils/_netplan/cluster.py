@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube import yamltext
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import KubeError
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube.client import FORBIDDEN, KubeError
 from ansible_collections.netops.kubernetes.plugins.module_utils._kube.objects import ObjectRef
-from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import default_mode, minor_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.config_map import CONFIG_MAP, KEY, mode_of
+from ansible_collections.netops.kubernetes.plugins.module_utils._kube_proxy.deprecation import minor_of
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.compatibility import VERSION
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.errors import NetworkError
 from ansible_collections.netops.kubernetes.plugins.module_utils._netplan.ranges import Range, network, overlaps
@@ -24,9 +25,6 @@ KUBEADM = ObjectRef("v1", "ConfigMap", "kubeadm-config", "kube-system")
 # k8s.io/kubernetes pkg/controlplane/apiserver/options: the default of --service-node-port-range.
 NODEPORT_RANGE = "30000-32767"
 DNS = ObjectRef("v1", "Service", "kube-dns", "kube-system")
-KUBE_PROXY = ObjectRef("v1", "ConfigMap", "kube-proxy", "kube-system")
-KUBE_PROXY_KEY = "config.conf"
-FORBIDDEN = 403
 
 
 def network_of(client: KubeClient) -> dict[str, Any]:
@@ -67,17 +65,16 @@ def _kube_proxy_mode(client: KubeClient) -> str:
     replacement).
     """
     try:
-        live = client.get(KUBE_PROXY)
+        live = client.get(CONFIG_MAP)
     except KubeError as error:
         if error.status != FORBIDDEN:
             raise
         return ""
-    text = ((live or {}).get("data") or {}).get(KUBE_PROXY_KEY)
+    text = ((live or {}).get("data") or {}).get(KEY)
     if not text:
         return ""
-    content = yamltext.read(text, str(KUBE_PROXY))
-    said = content.get("mode") if isinstance(content, dict) else ""
-    return str(said or default_mode(minor_of(client.server_version)))
+    content = yamltext.read(text, str(CONFIG_MAP))
+    return mode_of(content if isinstance(content, dict) else {}, minor_of(client.server_version))
 
 
 def _apiserver_flags(client: KubeClient) -> dict[str, str]:
