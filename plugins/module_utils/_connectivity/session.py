@@ -122,19 +122,18 @@ def until_all_pass(try_one: Callable[[Check], Verdict], checks: Sequence[Check],
     # What works is not tried again, so each connection counts once.
     working = 0
     with ThreadPoolExecutor(WORKERS) as pool:
-        while waiting:
+        while True:
             begin = time.monotonic()
             for verdict in pool.map(in_time, waiting):
                 verdicts[verdict.check] = verdict
                 working += verdict.passed
                 tell(f"{working} of {len(checks)} connections work")
             waiting = [check for check in waiting if not verdicts[check].passed]
-            # A node that is slow to answer is not kept busy with questions alone.
             pause = min(LONGEST_PAUSE_SECONDS, max(1.0, time.monotonic() - begin))
-            if time.monotonic() + pause > deadline:
+            if not waiting or time.monotonic() + pause > deadline:
                 break
-            if waiting:
-                time.sleep(pause)
+            # A node that is slow to answer is not kept busy with questions alone.
+            time.sleep(pause)
     return [verdicts[check] for check in checks]
 
 

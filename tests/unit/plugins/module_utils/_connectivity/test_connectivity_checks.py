@@ -218,6 +218,7 @@ def test_no_connection_is_begun_after_the_time_is_over() -> None:
     """A blocked tunnel port in a large cluster: thousands of checks, of which each takes seconds to fail."""
 
     def lost(check: Check) -> Verdict:
+        # As a dropped packet does, it takes a while to fail.
         time.sleep(0.5)
         return Verdict(check, False, "i/o timeout")
 
@@ -233,6 +234,7 @@ def test_what_was_seen_before_the_time_was_over_is_kept() -> None:
 
     def slower(check: Check) -> Verdict:
         seen.append(check)
+        # The second round does not end in time.
         time.sleep(0.0 if len(seen) <= len(wanted) else 1.0)
         return Verdict(check, False, "i/o timeout")
 

@@ -59,6 +59,7 @@ class Yielding(str):
     __slots__ = ()
 
     def __hash__(self) -> int:
+        # While one thread sleeps, another runs.
         time.sleep(0.0001)
         return super().__hash__()
 
@@ -69,6 +70,7 @@ def test_kinds_are_found_while_other_threads_forget_them(client: KubeClient) -> 
     def forget() -> None:
         while not over.is_set():
             client.forget_kinds(GROUP)
+            # Who forgets all the time would let nobody else run.
             time.sleep(0.0001)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
