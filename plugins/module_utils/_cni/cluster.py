@@ -188,7 +188,7 @@ def _require_own(client: KubeClient, cni: str) -> None:
             f"CNI {cni}",
             f"{', '.join(foreign)} is there, and not of this collection",
             f"a CNI that role netops.kubernetes.{cni} has installed",
-            "Remove it as it was installed, or let the role take it over first: run it",
+            f"Remove it as it was installed, or let the role take it over: run it with {cni}_force_conflicts: true",
         )
 
 
